@@ -1,0 +1,235 @@
+"""Tables. Their cells are painted on a canvas: news text in them is text, whatever it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import theme, words
+from monitor.alert import explain
+from monitor.domain import AlertState
+
+UNUSUAL_Z = 3.0  # from here on a volume is set in bold
+DATE_NOTES = {"future": "date in the future", "stale": "old news", "missing": "no date given"}
+STATES = {
+    AlertState.FIRING.value: "firing",
+    AlertState.ACKNOWLEDGED.value: "acknowledged",
+    AlertState.RESOLVED.value: "resolved",
+}
+
+
+def safe_link(url: object) -> str | None:
+    """Return a URL that may be clicked, or ``None``.
+
+    Examples
+    --------
+    >>> safe_link("https://a.example/x"), safe_link("javascript:alert(1)"), safe_link(None)
+    ('https://a.example/x', None, None)
+    """
+    text = url if isinstance(url, str) else ""
+    return text if text.lower().startswith(("http://", "https://")) else None
+
+
+def watch_grid(
+    rows: pd.DataFrame, *, warming: bool, tone: str, key: str, on_select: Callable[[], None]
+) -> None:
+    """Draw the watched companies; `rows` as `dashboards.data.watch`."""
+    shown = pd.DataFrame(
+        {
+            "Company": rows["name"],
+            "Alerts": [
+                f"{count} · {theme.severity_word(worst)}" if count else "—"
+                for count, worst in zip(rows["alerts"], rows["worst"], strict=True)
+            ],
+            "Index": rows["score"].astype("float64"),
+            "Items": rows["items"],
+            "Against usual": [
+                _against(ratio, z, warming)
+                for ratio, z in zip(rows["ratio"], rows["z"], strict=True)
+            ],
+            "7 days": rows["spark"],
+        }
+    )
+    worst = rows["worst"].tolist()
+
+    def alert_style(column: pd.Series) -> list[str]:
+        return [
+            f"color: {theme.severity_colour(at, tone)}; font-weight: 600" if at else ""
+            for at in worst
+        ]
+
+    far = rows["z"].abs().ge(UNUSUAL_Z).tolist()
+
+    def unusual_style(column: pd.Series) -> list[str]:
+        return ["font-weight: 700" if here else "" for here in far]
+
+    styled = (
+        shown.style.format(explain.score, subset=["Index"])
+        .map(theme.tint, subset=["Index"])
+        .apply(alert_style, subset=["Alerts"])
+        .apply(unusual_style, subset=["Against usual"])
+    )
+    columns = st.column_config
+    st.dataframe(
+        styled,
+        key=key,
+        hide_index=True,
+        height=338,
+        row_height=31,
+        placeholder="no data",
+        on_select=on_select,
+        selection_mode="single-row",
+        column_config={
+            "Company": columns.TextColumn(width=178),
+            "Alerts": columns.TextColumn(width=92, help="Open alerts, and the worst of them"),
+            "Index": columns.NumberColumn(
+                width=78, help="Mean sentiment of the items of 24 hours, from −1 to +1"
+            ),
+            "Items": columns.NumberColumn(width=62, help="Items of the last 24 hours"),
+            "Against usual": columns.TextColumn(
+                width=132,
+                help="Items of 24 hours against what is usual at these hours of the week, and how many "
+                "standard deviations away that is (z)",
+            ),
+            "7 days": columns.BarChartColumn(
+                width=190, y_min=0, help="Items per hour of the last 7 days", color="#6B8299"
+            ),
+        },
+    )
+
+
+def items_grid(rows: pd.DataFrame, names: Mapping[str, str], *, key: str) -> None:
+    """Draw items; `rows` as `monitor.store.pages.items`."""
+    scores = rows["score"].tolist()
+    shown = pd.DataFrame(
+        {
+            "Published": rows["published_at"],
+            "Sentiment": [
+                words.reading(sentiment if isinstance(sentiment, str) else None, score)
+                for sentiment, score in zip(rows["sentiment"], scores, strict=True)
+            ],
+            "Title": rows["title"],
+            "Companies": [[names.get(at, at) for at in ids] for ids in rows["companies"]],
+            "Topic": rows["topic"],
+            "Publisher": rows["publisher"],
+            "Note": rows["date_status"].map(lambda status: DATE_NOTES.get(status, "")),
+            "Link": rows["url"].map(safe_link),
+        }
+    )
+    styled = shown.style.apply(
+        lambda column: [theme.tint(score) for score in scores], subset=["Sentiment"]
+    )
+    columns = st.column_config
+    st.dataframe(
+        styled,
+        key=key,
+        hide_index=True,
+        height=420,
+        row_height=31,
+        placeholder="",
+        column_config={
+            "Published": columns.DatetimeColumn(width=104, format="D MMM HH:mm", timezone="UTC"),
+            "Sentiment": columns.TextColumn(width=132),
+            "Title": columns.TextColumn(),
+            "Companies": columns.ListColumn(width=172),
+            "Topic": columns.TextColumn(width=150),
+            "Publisher": columns.TextColumn(width=130),
+            "Note": columns.TextColumn(width=84),
+            "Link": columns.LinkColumn(width=56, display_text="open"),
+        },
+    )
+
+
+def alerts_grid(
+    rows: pd.DataFrame, *, chosen: str | None, tone: str, key: str, on_select: Callable[[], None]
+) -> None:
+    """Draw alerts; `rows` as `monitor.store.pages.alert_rows`. The ``chosen`` one is shaded."""
+    picked = [at == chosen for at in rows["id"]]
+    severities = rows["severity"].tolist()
+    shown = pd.DataFrame(
+        {
+            "Severity": [f"{at} {theme.severity_word(at)}" for at in severities],
+            "Alert": rows["title"],
+            "State": rows["state"].map(STATES),
+            "Since": rows["started_at"],
+            "Items": rows["items"],
+            "Publishers": rows["publishers"],
+        }
+    )
+    styled = shown.style.apply(
+        lambda column: [
+            f"color: {theme.severity_colour(at, tone)}; font-weight: 600" for at in severities
+        ],
+        subset=["Severity"],
+    ).apply(lambda column: [theme.CHOSEN if here else "" for here in picked])
+    columns = st.column_config
+    st.dataframe(
+        styled,
+        key=key,
+        hide_index=True,
+        height=min(640, 33 * len(rows) + 38),
+        row_height=33,
+        on_select=on_select,
+        selection_mode="single-row",
+        column_config={
+            "Severity": columns.TextColumn(width=78),
+            "Alert": columns.TextColumn(width=228),
+            "State": columns.TextColumn(width=92),
+            "Since": columns.DatetimeColumn(width=94, format="D MMM HH:mm", timezone="UTC"),
+            "Items": columns.NumberColumn(width=50),
+            "Publishers": columns.NumberColumn("Publ.", width=50, help="Different publishers"),
+        },
+    )
+
+
+def evidence_grid(rows: pd.DataFrame, *, key: str) -> None:
+    """Draw evidence: columns published_at, publisher, title, quote, score, mark, url."""
+    scores = rows["score"].tolist()
+    shown = pd.DataFrame(
+        {
+            "Published": rows["published_at"],
+            "Mark": rows["mark"].replace("", "report"),
+            "Sentiment": [
+                "not read" if score is None or score != score else explain.score(score)
+                for score in scores
+            ],
+            "Title": rows["title"],
+            "Quote": rows["quote"].where(rows["quote"] != rows["title"], ""),
+            "Publisher": rows["publisher"],
+            "Link": rows["url"].map(safe_link),
+        }
+    )
+    styled = shown.style.apply(
+        lambda column: [theme.tint(score) for score in scores], subset=["Sentiment"]
+    )
+    columns = st.column_config
+    st.dataframe(
+        styled,
+        key=key,
+        hide_index=True,
+        height=min(62 * len(rows) + 38, 348),
+        row_height=62,
+        placeholder="",
+        column_config={
+            "Published": columns.DatetimeColumn(width=92, format="D MMM HH:mm", timezone="UTC"),
+            "Mark": columns.TextColumn(
+                width=58, help="A rumour or a denial never counts as a fresh report"
+            ),
+            "Sentiment": columns.TextColumn("Score", width=62),
+            "Title": columns.TextColumn(width=206),
+            "Quote": columns.TextColumn(width=88),
+            "Publisher": columns.TextColumn(width=116),
+            "Link": columns.LinkColumn(width=46, display_text="open"),
+        },
+    )
+
+
+def _against(ratio: float, z: float, warming: bool) -> str:
+    if warming:
+        return "warming up"
+    if ratio != ratio:
+        return "no data"
+    times = f"{ratio:.1f} ×" if ratio < 100 else ">99 ×"
+    return f"{times}  (z {z:+.1f})".replace("-", "−")

@@ -1,0 +1,21 @@
+"""The script that Streamlit runs for every viewer and every click: the frame around all pages."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboards import desk, theme
+from dashboards.pages import alerts, board
+
+shown = desk.current()
+pages = {
+    "board": st.Page(board.page, title="Board", default=True),
+    "alerts": st.Page(alerts.page, title="Alerts", url_path="alerts"),
+}
+page = st.navigation(list(pages.values()), position="top")
+st.set_page_config(page_title=f"{page.title} · {shown.title}", page_icon=theme.ICON, layout="wide")
+st.session_state["pages"] = pages
+st.html(theme.css())
+tone = st.context.theme.type or "light"
+st.logo(theme.WORDMARK.format(ink=theme.INK[tone]), size="large")
+page.run()

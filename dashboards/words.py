@@ -1,0 +1,41 @@
+"""Times, numbers and decisions in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from monitor.alert import explain
+from monitor.domain import Alert
+
+
+def clock(moment: datetime) -> str:
+    """Return a UTC time to the minute.
+
+    Examples
+    --------
+    >>> clock(datetime.fromisoformat("2008-09-08T14:32:10+00:00"))
+    '8 Sep 14:32'
+    """
+    return f"{moment.day} {moment:%b %H:%M}"
+
+
+def reading(sentiment: str | None, value: float | None) -> str:
+    """Return what the model made of an item.
+
+    Examples
+    --------
+    >>> reading("negative", -0.82), reading(None, None)
+    ('negative −0.82', 'not read by the model')
+    """
+    return "not read by the model" if sentiment is None else f"{sentiment} {explain.score(value)}"
+
+
+def event(alert: Alert) -> str:
+    """Return an event's name for people."""
+    return alert.event.replace("_", " ")
+
+
+def rest(details: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the details that `why` does not put in words."""
+    return [(key, str(value)) for key, value in sorted(details.items()) if key not in explain.SAID]

@@ -1,0 +1,230 @@
+"""A bundle: one trained model as a folder of files that vouch for each other.
+
+``bundle.json`` holds what was trained, on what, how it did, and the SHA-256 of every file that
+predictions depend on. Loading checks them all; a bundle that does not match itself is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import BundleError
+from models.labels import HEADS
+from models.tables import file_sha256
+from models.text import NORMALISATION_VERSION
+
+SCHEMA_VERSION = 1
+MANIFEST = "bundle.json"
+TOKENIZER = "tokenizer.json"
+WEIGHTS = "weights.safetensors"
+GRAPH = "openvino_model.xml"
+GRAPH_WEIGHTS = "openvino_model.bin"
+CARD = "MODEL_CARD.md"
+CURVE = "validation_curve.png"
+#: Files predictions depend on; the card and the curve are for reading.
+FILES = (TOKENIZER, WEIGHTS, GRAPH, GRAPH_WEIGHTS)
+
+_REPAIR = (
+    "restore the folder (`git checkout` it, or reinstall foreshock), or train a bundle with "
+    "`foreshock train`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle says of itself.
+
+    Parameters
+    ----------
+    folder
+        Where its files lie.
+    name, version
+        Stored with every prediction, beside `hash`.
+    labels
+        Labels of each head, in the order of its logits.
+    languages
+        ISO 639-1 codes the model reads; other texts get no prediction.
+    base
+        ``name`` and ``sha256`` of the encoder it started from.
+    method
+        ``kind`` (``lora`` or ``full``) and, for ``lora``, ``rank``.
+    max_tokens
+        Longer texts are cut, special tokens included.
+    normalisation_version
+        Of `models.text`, as trained.
+    temperatures
+        Divisor of each head's logits; see `models.calibrate`.
+    precision
+        Arithmetic of each engine: the bundle fixes it, never the load.
+    files
+        SHA-256 of each file of `FILES`, as hex.
+    metrics, training, data
+        What was measured, how it was trained, on which files.
+    hash
+        SHA-256 over everything a prediction depends on, as hex: files, normalisation version,
+        labels, languages, temperatures, precision, length limit and base; not the metrics.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    labels: Mapping[str, tuple[str, ...]]
+    languages: tuple[str, ...]
+    base: Mapping[str, str]
+    method: Mapping[str, Any]
+    max_tokens: int
+    normalisation_version: int
+    temperatures: Mapping[str, float]
+    precision: Mapping[str, str]
+    files: Mapping[str, str]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[Mapping[str, Any], ...] = ()
+    hash: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hash", self._hash())
+
+    def _hash(self) -> str:
+        material = {
+            "files": dict(self.files),
+            "normalisation_version": self.normalisation_version,
+            "labels": {k: list(v) for k, v in self.labels.items()},
+            "languages": list(self.languages),
+            "temperatures": dict(self.temperatures),
+            "precision": dict(self.precision),
+            "max_tokens": self.max_tokens,
+            "base": dict(self.base),
+        }
+        text = json.dumps(material, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def path(self, name: str) -> Path:
+        """Where one of its files lies."""
+        return self.folder / name
+
+
+def shipped_bundle() -> Path:
+    """Folder of the bundle that comes with foreshock."""
+    return Path(__file__).resolve().parent / "bundles" / "foreshock-en"
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of each of `FILES` in a folder."""
+    return {name: file_sha256(folder / name) for name in FILES}
+
+
+def write_manifest(bundle: Bundle) -> None:
+    """Write ``bundle.json`` into the bundle's folder."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "name": bundle.name,
+        "version": bundle.version,
+        "hash": bundle.hash,
+        "labels": {k: list(v) for k, v in bundle.labels.items()},
+        "languages": list(bundle.languages),
+        "base": dict(bundle.base),
+        "method": dict(bundle.method),
+        "max_tokens": bundle.max_tokens,
+        "normalisation_version": bundle.normalisation_version,
+        "temperatures": dict(bundle.temperatures),
+        "precision": dict(bundle.precision),
+        "files": dict(bundle.files),
+        "metrics": bundle.metrics,
+        "training": bundle.training,
+        "data": list(bundle.data),
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    (bundle.folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def load_bundle(folder: Path | None = None) -> Bundle:
+    """Read and verify a bundle.
+
+    Parameters
+    ----------
+    folder
+        Its folder; None for the shipped one.
+
+    Raises
+    ------
+    BundleError
+        When a file is missing or not the one the manifest names, or the bundle was made for
+        another schema, normalisation or label set. The message names the file and what to do.
+    """
+    folder = folder or shipped_bundle()
+    manifest = folder / MANIFEST
+    try:
+        content = json.loads(manifest.read_bytes())
+    except OSError as error:
+        raise BundleError(
+            f"{manifest}: {error.strerror}; name a bundle's folder, or {_REPAIR}"
+        ) from error
+    except ValueError as error:
+        raise BundleError(f"{manifest}: not JSON ({error}); {_REPAIR}") from error
+    bundle = _parse(folder, manifest, content)
+    for name in FILES:
+        path = folder / name
+        if name not in bundle.files:
+            raise BundleError(f"{manifest}: names no hash of {name}; {_REPAIR}")
+        try:
+            found = file_sha256(path)
+        except OSError as error:
+            raise BundleError(f"{path}: {error.strerror}; {_REPAIR}") from error
+        if found != bundle.files[name]:
+            raise BundleError(
+                f"{path}: damaged or of another bundle: its SHA-256 starts {found[:12]}, "
+                f"{MANIFEST} expects {bundle.files[name][:12]}; {_REPAIR}"
+            )
+    if content.get("hash") != bundle.hash:
+        raise BundleError(
+            f"{manifest}: edited by hand: its contents do not give the hash it states; {_REPAIR}"
+        )
+    return bundle
+
+
+def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        found = content.get("schema_version") if isinstance(content, dict) else None
+        raise BundleError(
+            f"{manifest}: schema_version is {found!r}, this foreshock reads {SCHEMA_VERSION}; "
+            f"use the foreshock that wrote it, or {_REPAIR}"
+        )
+    try:
+        bundle = Bundle(
+            folder=folder,
+            name=str(content["name"]),
+            version=str(content["version"]),
+            labels={str(k): tuple(map(str, v)) for k, v in content["labels"].items()},
+            languages=tuple(map(str, content["languages"])),
+            base=dict(content["base"]),
+            method=dict(content["method"]),
+            max_tokens=int(content["max_tokens"]),
+            normalisation_version=int(content["normalisation_version"]),
+            temperatures={str(k): float(v) for k, v in content["temperatures"].items()},
+            precision=dict(content["precision"]),
+            files=dict(content["files"]),
+            metrics=dict(content["metrics"]),
+            training=dict(content["training"]),
+            data=tuple(content["data"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(
+            f"{manifest}: field missing or of another kind: {error!r}; {_REPAIR}"
+        ) from error
+    if bundle.labels != HEADS:
+        raise BundleError(
+            f"{manifest}: its heads or labels are not those of models.labels; "
+            "use the foreshock that wrote it, or train it anew"
+        )
+    if bundle.normalisation_version != NORMALISATION_VERSION:
+        raise BundleError(
+            f"{manifest}: trained on texts of normalisation {bundle.normalisation_version}, this "
+            f"foreshock writes {NORMALISATION_VERSION}; train it anew with `foreshock train`"
+        )
+    return bundle

@@ -1,0 +1,77 @@
+"""GPU engine: base plus trained weights in torch, bfloat16 on CUDA, float32 on CPUs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from models.base import FOLDER_VARIABLE, resolve_base
+from models.bundle import WEIGHTS, Bundle
+from models.engines import Ids2D, Logits
+from models.errors import BundleError, MissingExtraError
+
+
+class TorchEngine:
+    """Runs batches one after the other on one device.
+
+    Safe to use from several threads.
+
+    Parameters
+    ----------
+    bundle
+        Verified.
+    device
+        ``cuda``, ``cpu``, or None for CUDA where it is available.
+    threads
+        CPU threads, when the device is the CPU; None leaves torch's own choice.
+
+    Raises
+    ------
+    MissingExtraError
+        When torch, transformers, peft or the base's package is not installed.
+    BundleError
+        When the base found is not the one the bundle was trained from.
+    """
+
+    name = "torch"
+    token_budget = 16_384
+
+    def __init__(
+        self, bundle: Bundle, device: str | None = None, threads: int | None = None
+    ) -> None:
+        try:
+            import torch
+
+            from models.encoder import restore
+        except ImportError as error:
+            raise MissingExtraError("the torch engine", "gpu", error.name or "torch") from error
+        base = resolve_base(os.environ.get(FOLDER_VARIABLE) or bundle.base["name"])
+        if base.sha256 != bundle.base["sha256"]:
+            raise BundleError(
+                f"{base.folder}: is not the base bundle {bundle.name} was trained from: its "
+                f"SHA-256 starts {base.sha256[:12]}, the bundle expects "
+                f"{bundle.base['sha256'][:12]}; install that version of {bundle.base['name']}"
+            )
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if threads and device == "cpu":
+            torch.set_num_threads(threads)
+        self._torch = torch
+        self._device = torch.device(device)
+        self._bfloat16 = device == "cuda"
+        rank = bundle.method.get("rank")
+        heads = {head: len(names) for head, names in bundle.labels.items()}
+        self._model = restore(base, heads, bundle.path(WEIGHTS), rank).to(self._device)
+        self.detail = f"{device}: torch {'bfloat16' if self._bfloat16 else 'float32'}"
+
+    def run(self, batches: Sequence[Ids2D]) -> list[Logits]:
+        """Logits of every batch; see `models.engines.Engine`."""
+        torch = self._torch
+        results: list[Logits] = []
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bfloat16),
+        ):
+            for batch in batches:
+                logits = self._model(torch.from_numpy(batch).to(self._device))
+                results.append(tuple(head.float().cpu().numpy() for head in logits))
+        return results

@@ -1,0 +1,1 @@
+"""Trends: from classified articles to buckets, and from buckets to baselines."""

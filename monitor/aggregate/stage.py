@@ -1,0 +1,99 @@
+"""The aggregate stage: stores classified articles, and everything that follows from new ones, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
+from monitor.domain import ClassifiedArticle
+from monitor.metrics import Metrics
+from monitor.pipeline import ARTICLES, Effects, Input
+from monitor.store import Connection, alerts, articles, buckets, progress
+from monitor.store.progress import Progress
+from monitor.stream.codec import Classified
+
+STAGE = "aggregate"
+
+
+class AggregateStage:
+    """Writes articles, buckets, publishers and signals in one transaction.
+
+    Only articles that were new to the store add to anything. What was there already is a *repeat* when it
+    was appended to ``news.articles`` again, and nothing at all when the same offset was delivered again:
+    each partition's highest counted offset tells the two apart. (That offset only decides how a record is
+    *counted*; whether it is *stored* never depends on it.)
+
+    Parameters
+    ----------
+    calls_for_alert
+        Says whether an article has to be shown to the story rules.
+    wall
+        The wall clock, for heartbeats.
+    """
+
+    def __init__(
+        self,
+        calls_for_alert: Callable[[ClassifiedArticle], bool],
+        wall: Callable[[], datetime],
+        metrics: Metrics,
+    ) -> None:
+        self.calls_for_alert = calls_for_alert
+        self.wall = wall
+        self.metrics = metrics
+
+    def process(self, batch: Sequence[Input]) -> Effects:
+        if not batch:
+            return Effects()
+        bodies: list[Classified] = [entry.body for entry in batch]
+
+        def write(connection: Connection) -> None:
+            added = articles.add(connection, [body.item for body in bodies])
+            frame = contributions(added.counted, added.displaced)
+            if not frame.empty:
+                buckets.add(connection, bucket_rows(frame))
+                buckets.add_publishers(connection, publisher_rows(frame))
+            alerts.add_signals(
+                connection,
+                (
+                    (item.article.id, item.article.revision, item.article.ingested_at)
+                    for item in added.counted
+                    if self.calls_for_alert(item)
+                ),
+            )
+            self._count(connection, bodies, added.fresh)
+
+        return Effects(write=write)
+
+    def _count(
+        self,
+        connection: Connection,
+        bodies: Sequence[Classified],
+        fresh: Sequence[ClassifiedArticle],
+    ) -> None:
+        states = progress.load(connection, STAGE)
+        new = {(item.article.id, item.article.revision) for item in fresh}
+        touched: dict[int, Progress] = {}
+        for body in bodies:
+            partition, offset = body.origin.partition, body.origin.offset
+            state = touched.get(partition) or states.get((ARTICLES, partition))
+            state = state or Progress(STAGE, ARTICLES, partition)
+            article = body.item.article
+            key = (article.id, article.revision)
+            if key in new:
+                new.discard(key)  # a second time in this batch it is a repeat
+                state = replace(state, articles=state.articles + 1)
+                self.metrics.stored.labels("new").inc()
+            elif offset > state.origin:
+                state = replace(state, repeats=state.repeats + 1)
+                self.metrics.stored.labels("repeat").inc()
+            else:
+                self.metrics.stored.labels("redelivered").inc()
+            touched[partition] = replace(
+                state,
+                origin=max(state.origin, offset),
+                through_at=max(state.through_at, article.ingested_at),
+            )
+        for state in touched.values():
+            progress.save(connection, replace(state, beat_at=self.wall()))

@@ -1,0 +1,141 @@
+"""Why an alert was raised, in plain words: the same on the page, in a message and on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from monitor.domain import Alert, AlertKind
+
+# What `explain` has said in words; everything else in an alert's details is shown as it is.
+SAID = (
+    "rule",
+    "window_minutes",
+    "observed",
+    "expected",
+    "z",
+    "negative",
+    "score",
+    "baseline_days",
+    "quote",
+    "stage",
+    "denied",
+    "model",
+)
+
+
+def explain(alert: Alert, name: str) -> list[str]:
+    """Return why an alert was raised, sentence by sentence; ``name`` is what it is about."""
+    if alert.kind is AlertKind.SURGE:
+        return _explain_surge(alert, name)
+    return _explain_story(alert, name)
+
+
+def span(duration: timedelta) -> str:
+    """Return a duration as people say it.
+
+    Examples
+    --------
+    >>> span(timedelta(minutes=130))
+    '2 h 10 min'
+    >>> span(timedelta(days=9, hours=3))
+    '9 d 3 h'
+    """
+    minutes = max(0, round(duration.total_seconds() / 60))
+    if minutes < 1:
+        return "moments"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
+
+
+def score(value: object) -> str:
+    """Return a score with its sign; ``None`` and NaN are "no data", never zero.
+
+    Examples
+    --------
+    >>> score(-0.42), score(0.0), score(None)
+    ('−0.42', '0.00', 'no data')
+    """
+    if not isinstance(value, float) or value != value:
+        return "no data"
+    text = f"{abs(value):.2f}"
+    if text == "0.00":
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def count(number: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> count(1, "item"), count(2412, "item")
+    ('1 item', '2,412 items')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _explain_surge(alert: Alert, name: str) -> list[str]:
+    details = alert.details
+    observed, expected, z = (
+        _number(details, "observed"),
+        _number(details, "expected"),
+        _number(details, "z"),
+    )
+    minutes = _number(details, "window_minutes")
+    volume = alert.event.startswith("volume")
+    said = []
+    if observed is not None and minutes is not None:
+        what = "items" if volume else "negative items"
+        within = span(timedelta(minutes=minutes))
+        said.append(f"{observed:.0f} {what} on {name} within {within}.")
+    if expected is not None:
+        times = (
+            f", {observed / expected:.1f} times that"
+            if observed is not None and expected >= 0.05
+            else ""
+        )
+        said.append(f"Usual at these hours of the week: {expected:.2f}{times}.")
+    if z is not None:
+        days = _number(details, "baseline_days")
+        learned = f", learned from {days:.0f} days of its own news" if days is not None else ""
+        said.append(f"That is {z:.1f} standard deviations above its baseline{learned}.")
+    value = _number(details, "score")
+    if value is not None:
+        said.append(f"Mean sentiment of those items: {score(value)} on a scale from −1 to +1.")
+    said.append(f"Reported by {count(alert.publishers, 'publisher')}.")
+    return said
+
+
+def _explain_story(alert: Alert, name: str) -> list[str]:
+    details = alert.details
+    rule, quote = details.get("rule"), details.get("quote")
+    said = []
+    if rule and quote:
+        said.append(f"The risk rule “{rule}” matched the words “{quote}” in news naming {name}.")
+    value = _number(details, "score")
+    if value is None:
+        said.append(
+            "The model did not read this item (its language is not one it knows); the rule decided."
+        )
+    else:
+        tone = "negative" if value < -0.25 else "positive" if value > 0.25 else "close to neutral"
+        said.append(f"The model reads the newest such item as {tone} ({score(value)}).")
+    if details.get("stage") == "rumour":
+        said.append("So far it is a rumour: no publisher reports it as a fact.")
+    elif details.get("stage") == "confirmed":
+        said.append("At least one publisher reports it as a fact.")
+    if details.get("denied"):
+        said.append("It has been denied; the denial is among the evidence.")
+    said.append(f"{count(alert.items, 'item')} from {count(alert.publishers, 'publisher')}.")
+    return said
+
+
+def _number(details: Mapping[str, object], key: str) -> float | None:
+    value = details.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,58 @@
+"""Alerts as text for a terminal and as JSON for a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from monitor.alert.explain import explain
+from monitor.domain import Alert
+
+EVIDENCE_SHOWN = 4
+
+
+def as_text(alerts: Sequence[Alert], names: Mapping[str, str]) -> str:
+    """Return alerts with why they fired and their first and newest evidence, oldest alert first."""
+    if not alerts:
+        return "no alerts"
+    count = f"{len(alerts)} alert{'s' if len(alerts) != 1 else ''}"
+    shown = sorted(alerts, key=lambda alert: alert.started_at)
+    return "\n\n".join([*(_block(alert, names) for alert in shown), count])
+
+
+def as_json(alerts: Sequence[Alert]) -> str:
+    """Return a JSON list; times are ISO 8601 UTC."""
+    return json.dumps(
+        [dataclasses.asdict(alert) for alert in alerts],
+        default=_plain,
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def _block(alert: Alert, names: Mapping[str, str]) -> str:
+    who = names.get(alert.key, alert.key)
+    lines = [
+        f"[{alert.severity}/5] {alert.title}  ({alert.kind.value}, {alert.state.value}, {who})",
+        f"      {alert.started_at:%a %d %b %Y %H:%M} to {alert.updated_at:%a %d %b %H:%M} UTC, "
+        f"{alert.items} items from {alert.publishers} publishers",
+        *(f"      {line}" for line in explain(alert, who)),
+    ]
+    proof = alert.evidence
+    picked = proof if len(proof) <= EVIDENCE_SHOWN else (*proof[:3], proof[-1])
+    for item in picked:
+        mark = f" [{item.mark}]" if item.mark else ""
+        lines.append(
+            f"      - {item.published_at:%d %b %H:%M} {item.publisher}: {item.title}{mark}"
+        )
+    if len(proof) > len(picked):
+        lines.append(f"        and {len(proof) - len(picked)} more")
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,207 @@
+"""How an alert lives: pending, firing, acknowledged, resolved.
+
+One fingerprint is one event. All decisions are made in event time, from the findings alone, so that they do
+not depend on how findings were batched: an alert that had been quiet for long enough when the next finding
+came was resolved by then, whether or not anybody looked in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor.domain import (
+    OPEN_STATES,
+    Alert,
+    AlertKind,
+    AlertState,
+    Dimension,
+    Evidence,
+    digest,
+)
+
+MAX_EVIDENCE = 50
+PUBLISHERS_OF_RUMOUR = 2  # this many independent publishers make a rumour worth telling
+PUBLISHERS_AGAINST_STALE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason to believe that something is wrong, or an answer to one.
+
+    ``fires`` is false for what is known of an event without being a reason to tell people: a rumour from
+    one publisher, a denial, an old story told as new.
+    """
+
+    fingerprint: str
+    kind: AlertKind
+    dimension: Dimension
+    key: str
+    event: str
+    severity: int
+    title: str
+    at: datetime  # event time
+    decided_at: datetime
+    fires: bool
+    mark: str
+    details: Mapping[str, object]
+    evidence: tuple[Evidence, ...]
+    items: int | None = None  # surge: items in the window; a story counts its evidence
+    publishers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long an alert of a family lives without news, and how soon the same may fire again."""
+
+    quiet: timedelta
+    cooldown: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a finding did: the alert to save, and the change people may be told of (or ``None``)."""
+
+    alert: Alert
+    change: str | None  # fired, escalated, confirmed, denied, reopened, resolved; None: it grew
+
+
+def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
+    """Apply a finding to the newest alert of its fingerprint (or to none).
+
+    Returns the steps in order: at most a resolution of the old alert, then what became of the finding.
+    """
+    steps: list[Step] = []
+    if alert is not None and (ended := expired(alert, finding.at, life)):
+        steps.append(ended)
+        alert = ended.alert
+    if alert is None or alert.resolved_at is not None:
+        if finding.mark == "denied":
+            return steps
+        if alert is not None and _goes_on(alert, finding, life):
+            steps.append(_reopened(alert, finding))
+        else:
+            steps.append(_opened(finding))
+        return steps
+    steps.append(_updated(alert, finding))
+    return steps
+
+
+def expired(alert: Alert, now: datetime, life: Life) -> Step | None:
+    """Resolve an alert that has been quiet for long enough, as of event time ``now``.
+
+    A pending alert that never fired ends without a word: it stays pending, so that nobody is shown it.
+    """
+    over_at = alert.updated_at + life.quiet
+    if alert.resolved_at is not None or now < over_at:
+        return None
+    ended = replace(alert, resolved_at=over_at)
+    if alert.state in OPEN_STATES:
+        return Step(replace(ended, state=AlertState.RESOLVED), "resolved")
+    return Step(ended, None)
+
+
+def _goes_on(alert: Alert, finding: Finding, life: Life) -> bool:
+    """Say whether people were told of this so lately that it is the same event going on."""
+    return (
+        alert.state is AlertState.RESOLVED
+        and alert.resolved_at is not None
+        and finding.at < alert.resolved_at + life.cooldown
+    )
+
+
+def _reopened(alert: Alert, finding: Finding) -> Step:
+    """Take a resolved alert up again; people hear of it only if it is worse than what they know."""
+    if not finding.fires:
+        return Step(_grown(alert, finding), None)
+    state = AlertState.ACKNOWLEDGED if alert.acknowledged_by else AlertState.FIRING
+    step = _updated(replace(alert, state=state, resolved_at=None), finding)
+    return Step(step.alert, step.change or "reopened")
+
+
+def _opened(finding: Finding) -> Step:
+    state = AlertState.FIRING if finding.fires else AlertState.PENDING
+    alert = Alert(
+        id=digest(f"{finding.fingerprint}\0{finding.at.isoformat()}"),
+        fingerprint=finding.fingerprint,
+        kind=finding.kind,
+        state=state,
+        dimension=finding.dimension,
+        key=finding.key,
+        event=finding.event,
+        severity=finding.severity,
+        title=finding.title,
+        started_at=finding.at,
+        updated_at=finding.at,
+        decided_at=finding.decided_at,
+        items=0,
+        publishers=0,
+        details={},
+    )
+    return Step(_grown(alert, finding), "fired" if finding.fires else None)
+
+
+def _updated(alert: Alert, finding: Finding) -> Step:
+    grown = _grown(alert, finding)
+    if alert.state is AlertState.PENDING:
+        if not _enough(grown, finding):
+            return Step(grown, None)
+        fired = replace(
+            grown, state=AlertState.FIRING, title=finding.title, decided_at=finding.decided_at
+        )
+        return Step(fired, "fired")
+    if finding.mark == "denied":
+        return Step(grown, None if alert.details.get("denied") else "denied")
+    if finding.fires and finding.severity > alert.severity:
+        # Worse than what was acknowledged: people have to look again.
+        return Step(replace(grown, state=AlertState.FIRING, title=finding.title), "escalated")
+    if alert.details.get("stage") == "rumour" and finding.mark == "" and finding.fires:
+        return Step(replace(grown, title=finding.title), "confirmed")
+    return Step(grown, None)
+
+
+def _enough(pending: Alert, finding: Finding) -> bool:
+    """Say whether a pending alert may fire with this finding.
+
+    Where an old story came back as new, everybody who repeats it in good faith reports it as a fact (on 8
+    September 2008 within minutes): only several publishers who stand for it themselves are believed.
+    """
+    if pending.details.get("stale"):
+        old = {item.publisher for item in pending.evidence if item.mark == "stale"}
+        fresh = {item.publisher for item in pending.evidence if item.mark == ""} - old
+        return finding.fires and len(fresh) >= PUBLISHERS_AGAINST_STALE
+    return finding.fires or (
+        finding.mark == "rumour" and pending.publishers >= PUBLISHERS_OF_RUMOUR
+    )
+
+
+def _grown(alert: Alert, finding: Finding) -> Alert:
+    """Add a finding's evidence, counts and explanation."""
+    known = {(item.article_id, item.revision) for item in alert.evidence}
+    new = [item for item in finding.evidence if (item.article_id, item.revision) not in known]
+    room = max(0, MAX_EVIDENCE - len(alert.evidence))
+    proof = (*alert.evidence, *new[:room])
+    details = {**alert.details, **finding.details}
+    if finding.mark in ("denied", "stale"):
+        details[finding.mark] = True
+    if finding.mark == "" and finding.fires:
+        details["stage"] = "confirmed"
+    elif finding.mark == "rumour" and details.get("stage") != "confirmed":
+        details["stage"] = "rumour"
+    publishers = len({item.publisher for item in proof if item.mark not in ("denied", "stale")})
+    # A rumour cannot make a told alert graver in silence: its confirmation would be no news then.
+    counts = finding.fires or (alert.state is AlertState.PENDING and finding.mark == "rumour")
+    worse = counts and finding.severity > alert.severity
+    return replace(
+        alert,
+        severity=finding.severity if worse else alert.severity,
+        event=finding.event if worse else alert.event,
+        updated_at=max(alert.updated_at, finding.at),
+        items=max(alert.items, finding.items)
+        if finding.items is not None
+        else alert.items + len(new),
+        publishers=max(alert.publishers, finding.publishers or publishers),
+        details=details,
+        evidence=proof,
+    )

@@ -1,0 +1,148 @@
+"""Story rule: a watched company, a risk event of enough severity, a negative tone.
+
+An item fires when it names a watched company in its title (or, where the title names none, in its lead), a
+rule of the risk pack matches, and the model does not contradict it: a severe event fires unless the model
+reads the item as clearly positive; a milder one fires only when the model reads it as negative. Where the
+model does not read the language, the rule alone decides. A rumour of a severe event is told at once, as
+unconfirmed; of a milder one, when a second publisher has it. An old story republished as new fires nothing
+and makes the rule wary of those who repeat it (see `monitor.alert.states`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.alert.states import Finding, Life
+from monitor.domain import (
+    AlertKind,
+    ClassifiedArticle,
+    DateStatus,
+    Dimension,
+    Evidence,
+    RiskMatch,
+)
+
+NEW = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What rules have to know of companies and events, to write titles and fingerprints."""
+
+    companies: Mapping[str, str]  # name by id
+    families: Mapping[
+        str, str
+    ]  # family by event: a company's events of one family are one fingerprint
+    two_sided: frozenset[str] = frozenset()  # events that may as well be good news (a takeover)
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRule:
+    """Settings of the story rule.
+
+    ``min_severity`` is the least severity that fires; at ``severe`` and above the model has to contradict
+    clearly (score above ``contradiction``) to stop it; below, it has to agree (score at most ``agreement``).
+    """
+
+    min_severity: int = 3
+    severe: int = 4
+    agreement: float = -0.25
+    contradiction: float = 0.6
+    quiet_hours: float = 48.0
+    cooldown_hours: float = 24.0
+
+    @property
+    def life(self) -> Life:
+        return Life(timedelta(hours=self.quiet_hours), timedelta(hours=self.cooldown_hours))
+
+    def concerns(self, item: ClassifiedArticle) -> bool:
+        """Say cheaply whether an item is worth the rule's while."""
+        return bool(item.mentions) and any(
+            risk.severity >= self.min_severity for risk in item.risks
+        )
+
+    def withheld(self, item: ClassifiedArticle, names: Names) -> str | None:
+        """Return why an item that concerns the rule does not count, or ``None`` when it does.
+
+        Reasons are a closed set (they label a metric): stale, undated, model_disagrees.
+        """
+        strongest = strongest_risk(item)
+        if republished(item):
+            return None
+        if item.article.date_status is DateStatus.STALE or strongest.stage == "stale":
+            return "stale"
+        if not item.article.date_status.believable:
+            return "undated"
+        if item.score is None or strongest.stage == "denied":
+            return None
+        severe = strongest.severity >= self.severe and strongest.event not in names.two_sided
+        limit = self.contradiction if severe else self.agreement
+        return "model_disagrees" if item.score > limit else None
+
+    def findings(self, item: ClassifiedArticle, names: Names, now: datetime) -> Iterator[Finding]:
+        """Yield one finding per company named, for an item that is not withheld.
+
+        ``now`` is the time of the decision.
+        """
+        risk = strongest_risk(item)
+        article = item.article
+        mark = "" if risk.stage == "confirmed" else risk.stage
+        if republished(item):
+            mark = "stale"
+        doubt = " (unconfirmed)" if mark == "rumour" else ""
+        evidence = Evidence(
+            article_id=article.id,
+            revision=article.revision,
+            published_at=article.published_at,
+            publisher=article.publisher,
+            title=article.title,
+            url=article.url,
+            quote=risk.evidence,
+            score=item.score,
+            mark=mark,
+        )
+        for company_id in subjects(item):
+            name = names.companies.get(company_id, company_id)
+            yield Finding(
+                fingerprint=f"story|{company_id}|{names.families.get(risk.event, risk.event)}",
+                kind=AlertKind.STORY,
+                dimension=Dimension.COMPANY,
+                key=company_id,
+                event=risk.event,
+                severity=risk.severity,
+                title=f"{name}: {risk.event.replace('_', ' ')}{doubt}",
+                at=article.published_at,
+                decided_at=now,
+                fires=mark == "" or (mark == "rumour" and risk.severity >= self.severe),
+                mark=mark,
+                details={
+                    "rule": risk.rule,
+                    "quote": risk.evidence,
+                    "score": item.score,
+                    "model": item.model_version,
+                },
+                evidence=(evidence,),
+            )
+
+
+def republished(item: ClassifiedArticle) -> bool:
+    """Say whether an item is an old story that carries a new date."""
+    article = item.article
+    is_new = article.ingested_at - article.published_at < NEW
+    return article.date_status is DateStatus.STALE and is_new
+
+
+def strongest_risk(item: ClassifiedArticle) -> RiskMatch:
+    """Return the most severe match; a confirmed one before a rumour before a denial at equal severity."""
+    order = {"confirmed": 2, "rumour": 1, "denied": 0}
+    return max(item.risks, key=lambda risk: (risk.severity, order.get(risk.stage, 0)))
+
+
+def subjects(item: ClassifiedArticle) -> tuple[str, ...]:
+    """Return the companies an item is about: those in its title, else those in its lead."""
+    titled = tuple(
+        dict.fromkeys(mention.company_id for mention in item.mentions if mention.field == "title")
+    )
+    return titled or item.company_ids

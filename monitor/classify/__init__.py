@@ -1,0 +1,1 @@
+"""Classify: resolve companies, run the model once, match the risk rules."""

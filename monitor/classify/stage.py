@@ -1,0 +1,92 @@
+"""The classify stage: articles in, classified articles out; it writes nothing to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from models.classifier import Classifier, Prediction
+from models.text import model_input
+from monitor.clock import Clock
+from monitor.domain import Article, ClassifiedArticle
+from monitor.entities.resolver import Resolver
+from monitor.metrics import Metrics
+from monitor.pipeline import CLASSIFIEDS, Effects, Input
+from monitor.stories.risk import RiskPack
+from monitor.stream.codec import CLASSIFIED, Classified, Origin
+from monitor.stream.port import Message
+
+
+class ClassifyStage:
+    """Names the companies, the topic, the sentiment and the risk events of every article."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        resolver: Resolver,
+        risks: RiskPack,
+        wall: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.classifier = classifier
+        self.resolver = resolver
+        self.risks = risks
+        self.wall = wall
+        self.metrics = metrics
+        self._collect_span = metrics.spans.labels("collect")
+        self._classify_span = metrics.spans.labels("classify")
+
+    def process(self, batch: Sequence[Input]) -> Effects:
+        if not batch:
+            return Effects()
+        articles: list[Article] = [entry.body for entry in batch]
+        with self.metrics.inference.time():
+            predictions = self.classifier.predict(
+                [model_input(article.title, article.lead) for article in articles],
+                [None if article.language == "und" else article.language for article in articles],
+            )
+        read = sum(prediction.topic is not None for prediction in predictions)
+        self.metrics.predictions.labels("read").inc(read)
+        self.metrics.predictions.labels("not_read").inc(len(predictions) - read)
+        now = self.wall.now()
+        self._measure(batch, now)
+        messages = [
+            Message(
+                article.id,
+                CLASSIFIED.encode(
+                    Classified(
+                        self._classified(article, prediction, now),
+                        Origin(entry.record.partition, entry.record.offset),
+                    )
+                ),
+            )
+            for entry, article, prediction in zip(batch, articles, predictions, strict=True)
+        ]
+        return Effects(outputs={CLASSIFIEDS: messages})
+
+    def _classified(
+        self, article: Article, prediction: Prediction, now: datetime
+    ) -> ClassifiedArticle:
+        bundle = self.classifier.bundle
+        sentiments = prediction.sentiment_probabilities
+        return ClassifiedArticle(
+            article=article,
+            topic=prediction.topic,
+            topic_probability=prediction.topic_probability,
+            sentiment=prediction.sentiment,
+            sentiment_probability=None if sentiments is None else max(sentiments),
+            score=prediction.score,
+            mentions=self.resolver.resolve(article.title, article.lead),
+            risks=self.risks.match(article.title, article.lead, article.published_at),
+            model_version=f"{bundle.name} {bundle.version}",
+            bundle_hash=bundle.hash,
+            classified_at=now,
+        )
+
+    def _measure(self, batch: Sequence[Input], now: datetime) -> None:
+        for entry in batch:
+            article: Article = entry.body
+            published_s = (article.ingested_at - article.published_at).total_seconds()
+            self._collect_span.observe(max(0.0, published_s))
+            waited_s = now.timestamp() - entry.record.appended_at_ms / 1000
+            self._classify_span.observe(max(0.0, waited_s))

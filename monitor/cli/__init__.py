@@ -1,0 +1,61 @@
+"""The ``foreshock`` command.
+
+Each module holds the commands of one subject; heavy libraries are imported inside the commands, so that
+``--help`` is quick and a process loads only what it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from models.errors import ModelError
+from monitor.cli import model, news, operate
+from monitor.errors import ConfigError, ForeshockError, RetriableError
+
+app = typer.Typer(
+    name="foreshock",
+    help="Financial sentiment and risk monitoring: news in, few, early, explained alerts out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (*news.COMMANDS, *operate.COMMANDS, *model.COMMANDS):
+    app.command()(command)
+for command in news.PROCESSES:
+    app.command(hidden=True)(command)
+app.add_typer(operate.db, name="db")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"foreshock {installed('foreshock')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; what a person can mend is one message, not a stack trace.
+
+    Exit codes: 0 done, 1 failed, 2 a wrong argument or setting, 3 something outside does not answer.
+    """
+    try:
+        app()
+    except (ConfigError, ModelError) as error:
+        _fail(error, 2)
+    except RetriableError as error:
+        _fail(error, 3)
+    except ForeshockError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(error: Exception, code: int) -> None:
+    typer.echo(f"error: {error}", err=True)
+    sys.exit(code)

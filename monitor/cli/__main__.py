@@ -1,0 +1,5 @@
+"""``python -m monitor.cli``: what the supervisor starts."""
+
+from monitor.cli import main
+
+main()

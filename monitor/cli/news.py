@@ -1,0 +1,268 @@
+"""``run``, ``demo`` and ``replay``: news through the pipeline."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.options import (
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    KafkaOption,
+    StagesOption,
+    WatchlistOption,
+    settings_of,
+    stages_of,
+)
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from monitor.replay import Outcome
+
+STAGE_NAMES = ("collect", "classify", "aggregate", "alert", "notify")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def run(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    kafka: KafkaOption = None,
+    watchlist: WatchlistOption = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            "--stages",
+            help="Only these, separated by commas: collect, classify, aggregate, alert, notify, web.",
+        ),
+    ] = None,
+) -> None:
+    """Run the service: a supervisor, a pipeline process and a web process."""
+    from monitor.supervise import Child, supervise
+
+    settings = settings_of(config, db, kafka, watchlist)
+    names = stages_of(stages, (*STAGE_NAMES, "web"))
+    unknown = [name for name in names if name not in (*STAGE_NAMES, "web")]
+    if unknown:
+        known = ", ".join((*STAGE_NAMES, "web"))
+        raise ConfigError(f"--stages: no stage {', '.join(unknown)}; stages are {known}")
+    if "web" in names and settings.web.host not in LOOPBACK:
+        raise ConfigError(
+            f"web.host is {settings.web.host}: without a login the dashboard listens on loopback only; "
+            "write 127.0.0.1 and put a proxy with a login in front"
+        )
+    if "collect" in names and not settings.sources:
+        raise ConfigError(
+            "no sources: add [[sources]] with name, kind and location to foreshock.toml "
+            "(deploy/docs/reference.md shows how), or run `foreshock demo`"
+        )
+    arguments: list[str] = []
+    given = {"--config": config, "--db": db, "--kafka": kafka, "--watchlist": watchlist}
+    for option, value in given.items():
+        arguments += [option, str(value)] if value is not None else []
+    pipeline = [name for name in names if name != "web"]
+    children = []
+    if pipeline:
+        worker = ["pipeline", *arguments, "--stages", ",".join(pipeline)]
+        children.append(Child("pipeline", "monitor.cli", worker))
+    if "web" in names:
+        children.append(Child("web", "dashboards", arguments))
+    _log(settings.log.level, settings.log.format)
+    raise typer.Exit(supervise(children))
+
+
+def pipeline(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    kafka: KafkaOption = None,
+    watchlist: WatchlistOption = None,
+    stages: StagesOption = None,
+) -> None:
+    """Run stages in this process, without a supervisor."""
+    from monitor.service import Service, open_outside
+
+    settings = settings_of(config, db, kafka, watchlist)
+    _log(settings.log.level, settings.log.format)
+    service = Service(open_outside(settings), stages_of(stages, STAGE_NAMES))
+    with _stopping(service.stop.set):
+        service.start()
+        try:
+            while not service.stop.wait(0.5) and service.running:
+                pass
+        finally:
+            service.close()
+    service.join()
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="csv(.gz) or jsonl(.gz) of recorded news.")],
+    config: ConfigOption = None,
+    db: DbOption = None,
+    kafka: KafkaOption = None,
+    watchlist: WatchlistOption = None,
+    speed: Annotated[
+        str, typer.Option(help="max, or how many times as fast as it happened (60, 3600).")
+    ] = "max",
+    language: Annotated[
+        str, typer.Option(help="ISO 639-1 code of the items, or auto to tell it from each text.")
+    ] = "en",
+    publisher: Annotated[
+        str | None, typer.Option(help="Publisher of items that do not say; default: the URL's.")
+    ] = None,
+    stages: StagesOption = None,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="Send notifications; else they are only recorded.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run recorded news through the pipeline, in the time it happened.
+
+    Ends when everything that follows is stored, with {read, articles, repeats, dead, alerts, seconds,
+    items_per_s}; read = articles + repeats + dead.
+    """
+    from monitor.clock import ReplayClock
+    from monitor.collect.replay import ReplaySource
+    from monitor.collect.source import SourceConfig
+    from monitor.replay import replay as run_replay
+    from monitor.service import Service, open_outside
+
+    if not file.is_file():
+        raise ConfigError(f"{file}: no such file; name a csv, csv.gz, jsonl or jsonl.gz")
+    settings = settings_of(config, db, kafka, watchlist)
+    _log("warning" if settings.log.level == "info" else settings.log.level, settings.log.format)
+    names = stages_of(stages, STAGE_NAMES)
+    if "collect" not in names:
+        raise ConfigError("--stages: a replay collects; run other stages with `foreshock run`")
+    source = ReplaySource(
+        SourceConfig(
+            name=file.name.split(".")[0],
+            kind="replay",
+            location=str(file),
+            language=None if language == "auto" else language,
+            publisher=publisher,
+        )
+    )
+    outside = open_outside(settings, ReplayClock(_speed(speed)))
+    service = Service(outside, names, [source], send=notify, housekeeping=False)
+    try:
+        with _stopping(service.stop.set), _bar(source.progress) as watch:
+            outcome = run_replay(outside, service, watch)
+    finally:
+        service.close()
+    _print(outcome, as_json)
+
+
+def demo(
+    duration_s: Annotated[
+        float, typer.Option("--duration", min=20, help="Seconds that the two weeks take.")
+    ] = 75,
+    kafka: KafkaOption = None,
+    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501,
+    feed_port: Annotated[int, typer.Option(help="Port of the demo's news sites; 0: any.")] = 0,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="Leave when the story is told; serve no dashboard.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch two weeks of invented news become alerts, from real feeds on this machine.
+
+    A bank run, a recall, a breach, an old story republished as new, and a lot of routine. The store is
+    thrown away at the end; the dashboard stays up until Ctrl-C.
+    """
+    import os
+
+    with tempfile.TemporaryDirectory(prefix="foreshock-demo-") as folder:
+        # Before prometheus_client is imported: both processes share one /metrics.
+        metrics = Path(folder) / "metrics"
+        metrics.mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+        from monitor.demo.run import run_demo
+
+        _log("warning", "text")
+        run_demo(Path(folder), duration_s, kafka, None if leave else port, feed_port, as_json)
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if speed <= 0:
+        raise ConfigError(f"--speed {text}: write max, or a number above 0")
+    return speed
+
+
+def _log(level: str, form: str) -> None:
+    from monitor.logs import set_up
+
+    set_up(level, form)
+
+
+class _stopping:
+    """SIGTERM and SIGINT call something once, instead of ending the process on the spot."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self.call())
+
+    def __exit__(self, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _bar:
+    """A progress bar on standard error: how much of the file is read, how many items are through."""
+
+    def __init__(self, read: Callable[[], tuple[int, int]]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.read = read
+        self.progress = Progress(
+            TextColumn("reading"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[items]:,} items through"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.task = self.progress.add_task("", total=None, items=0)
+
+    def __enter__(self) -> Callable[[int], None]:
+        self.progress.start()
+        return self._update
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def _update(self, items: int) -> None:
+        done, total = self.read()
+        self.progress.update(self.task, completed=done, total=total or None, items=items)
+
+
+def _print(outcome: Outcome, as_json: bool) -> None:
+    fields = dataclasses.asdict(outcome)
+    if as_json:
+        typer.echo(json.dumps(fields))
+        return
+    for name, value in fields.items():
+        typer.echo(f"{name:14} {value}")
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (run, demo, replay)
+PROCESSES: tuple[Callable[..., None], ...] = (pipeline,)

@@ -1,0 +1,135 @@
+"""``alerts``, ``check-config``, ``doctor`` and ``db``: look after a running Foreshock."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import (
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    KafkaOption,
+    WatchlistOption,
+    settings_of,
+)
+from monitor.errors import ConfigError
+
+db = typer.Typer(help="Look into the database.", no_args_is_help=True)
+
+
+def alerts(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    state: Annotated[
+        str, typer.Option(help="open, firing, acknowledged, resolved or all.")
+    ] = "open",
+    company: Annotated[str | None, typer.Option(help="Only this company (name or id).")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    acknowledge: Annotated[
+        str | None, typer.Option(help="Acknowledge the alert with this id, or its beginning.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List alerts with their evidence, or acknowledge one."""
+    import getpass
+
+    from monitor.alert.show import as_json as to_json
+    from monitor.alert.show import as_text
+    from monitor.clock import SystemClock
+    from monitor.domain import OPEN_STATES, AlertState
+    from monitor.store import Store, companies
+    from monitor.store import alerts as stored
+
+    groups = {
+        "open": OPEN_STATES,
+        "all": (*OPEN_STATES, AlertState.RESOLVED),
+        **{s.value: (s,) for s in (*OPEN_STATES, AlertState.RESOLVED)},
+    }
+    if state not in groups:
+        raise ConfigError(f"--state {state}: write one of {', '.join(groups)}")
+    store = Store(settings_of(config, db).store.url)
+    names = {known.id: known.name for known in companies.load(store)}
+    if acknowledge is not None:
+        with store.write() as connection:
+            found = [a.id for a in stored.unresolved(connection, OPEN_STATES)]
+            matches = [id_ for id_ in found if id_.startswith(acknowledge)]
+            if len(matches) != 1:
+                raise ConfigError(
+                    f"--acknowledge {acknowledge}: {len(matches)} open alerts begin with that"
+                )
+            done = stored.acknowledge(
+                connection, matches[0], getpass.getuser(), SystemClock().now()
+            )
+        typer.echo(f"{matches[0]}: {'acknowledged' if done else 'was acknowledged before'}")
+        return
+    key = None
+    if company is not None:
+        key = next(
+            (i for i, name in names.items() if company.casefold() in (i, name.casefold())), None
+        )
+        if key is None:
+            raise ConfigError(f"--company {company}: not on the watchlist of this database")
+    listed = stored.latest(store, limit, groups[state], key)
+    typer.echo(to_json(listed) if as_json else as_text(listed, names))
+
+
+def check_config(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    kafka: KafkaOption = None,
+    watchlist: WatchlistOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the settings without starting anything; secrets are not shown."""
+    from monitor.check import check_settings
+
+    settings = settings_of(config, db, kafka, watchlist)
+    notes = check_settings(settings)
+    if as_json:
+        typer.echo(settings.model_dump_json(indent=2))
+        return
+    for note in notes:
+        typer.echo(note)
+    typer.echo("settings are fine")
+
+
+def doctor(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    kafka: KafkaOption = None,
+    watchlist: WatchlistOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask everything Foreshock needs whether it is there: settings, database, streams, model, disk, clock."""
+    from monitor.check import examine
+
+    findings = examine(settings_of(config, db, kafka, watchlist))
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@db.command()
+def digest(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+    """Hash what is stored: article ids, labels, buckets and a recount of the buckets."""
+    from monitor.aggregate.digest import digest as compute
+    from monitor.store import Store
+
+    found = dataclasses.asdict(compute(Store(settings_of(config, db).store.url)))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        typer.echo(f"{name:14} {value}")
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (alerts, check_config, doctor)

@@ -1,0 +1,68 @@
+"""Options that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.settings import Settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file; default foreshock.toml, where there is one."),
+]
+DbOption = Annotated[
+    str | None,
+    typer.Option("--db", help="Database: sqlite:///FILE or postgresql://USER@HOST/NAME."),
+]
+KafkaOption = Annotated[
+    str | None,
+    typer.Option("--kafka", help="Stream through this Kafka (HOST:PORT), not the embedded log."),
+]
+WatchlistOption = Annotated[
+    Path | None,
+    typer.Option("--watchlist", help="CSV of companies: name, aliases, optional ticker, isin."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+StagesOption = Annotated[
+    str | None,
+    typer.Option("--stages", help="Only these, separated by commas: collect, classify, ..."),
+]
+
+
+def settings_of(
+    config: Path | None = None,
+    db: str | None = None,
+    kafka: str | None = None,
+    watchlist: Path | None = None,
+    **more: dict[str, Any],
+) -> Settings:
+    """Return the settings of file and environment, with what the command line says on top."""
+    from monitor.settings import load_settings
+
+    overrides: dict[str, dict[str, Any]] = dict(more)
+    if db is not None:
+        overrides["store"] = {"url": db}
+    if kafka is not None:
+        stream = overrides.get("stream", {})
+        overrides["stream"] = {
+            **stream,
+            "kind": "kafka",
+            "kafka": {
+                **stream.get("kafka", {}),
+                "bootstrap_servers": kafka.removeprefix("kafka://"),
+            },
+        }
+    if watchlist is not None:
+        overrides["watchlist"] = {"path": watchlist}
+    return load_settings(config, overrides)
+
+
+def stages_of(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the stages a person asked for."""
+    if text is None:
+        return default
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,194 @@
+"""The collect stage: visits sources and appends what they bring to ``news.articles``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.clock import Clock, ReplayClock
+from monitor.collect.articles import to_article
+from monitor.collect.dates import DateRules
+from monitor.collect.raw import RawItem
+from monitor.collect.repeats import Repeats
+from monitor.collect.replay_times import ReplayTimes
+from monitor.collect.source import Source, SourceError
+from monitor.domain import EPOCH, Article, DeadItem
+from monitor.errors import ConfigError
+from monitor.metrics import Metrics
+from monitor.pipeline import ARTICLES, DEADS, Effects, Input, tell_dead
+from monitor.store import Connection, Store, progress
+from monitor.store.progress import Progress
+from monitor.stream.codec import ARTICLE, DEAD
+from monitor.stream.port import Broker, Message
+
+log = logging.getLogger(__name__)
+
+STAGE = "collect"
+CHUNK = 1_000
+BEAT = timedelta(seconds=1)
+BACKLOG_WAIT_S = 0.05
+
+
+@dataclass(slots=True)
+class Visits:
+    """One source and when to visit it next, in the pipeline's time."""
+
+    source: Source
+    repeats: Repeats = field(default_factory=Repeats)
+    due_at: datetime = EPOCH
+
+
+class CollectStage:
+    """Takes a chunk of a visit each turn; waits while classifying is behind.
+
+    Parameters
+    ----------
+    sources
+        What to visit. A replay file is visited once.
+    rules
+        Which dates to believe.
+    clock
+        The pipeline's time. A `ReplayClock` is moved by the items; then sources are replays.
+    max_backlog
+        Most articles that may wait to be classified.
+
+    Attributes
+    ----------
+    read, dead
+        Items taken from sources so far, and those of them that were unusable.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        rules: DateRules,
+        broker: Broker,
+        store: Store,
+        clock: Clock,
+        wall: Clock,
+        metrics: Metrics,
+        max_backlog: int,
+    ) -> None:
+        self.visits = [Visits(source) for source in sources]
+        self.rules = rules
+        self.broker = broker
+        self.store = store
+        self.clock = clock
+        self.wall = wall
+        self.metrics = metrics
+        self.max_backlog = max_backlog
+        self.read = 0
+        self.dead = 0
+        self._items: Iterator[tuple[datetime, RawItem | DeadItem]] = iter(())
+        self._visited: Visits | None = None
+        self._held: tuple[datetime, RawItem | DeadItem] | None = None
+        self._beat_at = EPOCH
+
+    @property
+    def replays(self) -> bool:
+        return isinstance(self.clock, ReplayClock)
+
+    def process(self, batch: Sequence[Input]) -> Effects:
+        if self._backlog() >= self.max_backlog:
+            return Effects(idle_s=BACKLOG_WAIT_S)
+        now = self.clock.now()
+        if self._visited is None and not self._next_visit(now):
+            if not self.visits:
+                return Effects(done=True)
+            return Effects(write=self._beat(now), idle_s=0.2)
+        visited = self._visited
+        chunk = self._chunk()
+        articles = [item for item in chunk if isinstance(item, Article)]
+        dead = [item for item in chunk if isinstance(item, DeadItem)]
+        through = self.clock.now() if self.replays else now
+        if visited is not None and not visited.source.once:
+            articles = visited.repeats.fresh(articles)
+
+        def after() -> None:
+            self.read += len(chunk)
+            self.dead += len(dead)
+            self.metrics.collected.inc(len(articles))
+            tell_dead(self.metrics, STAGE, dead)
+            if visited is not None:
+                visited.repeats.remember(articles)
+            # Only now: everything up to this time is in the stream.
+            with self.store.write() as connection:
+                progress.save(connection, self._progress(through))
+
+        return Effects(
+            outputs={
+                DEADS: [Message(item.origin, DEAD.encode(item)) for item in dead],
+                ARTICLES: [Message(item.id, ARTICLE.encode(item)) for item in articles],
+            },
+            after=after,
+        )
+
+    def _backlog(self) -> int:
+        lags = self.broker.lag("classify", ARTICLES).values()
+        return sum(lag.records for lag in lags)
+
+    def _next_visit(self, now: datetime) -> bool:
+        """Begin the next visit that is due."""
+        for visits in self.visits:
+            if visits.due_at <= now or self.replays:
+                self._visited = visits
+                items = visits.source.poll(now)
+                if self.replays:
+                    self._items = ReplayTimes(self.wall.now()).follow(items)
+                else:
+                    self._items = ((self.clock.now(), item) for item in items)
+                return True
+        return False
+
+    def _chunk(self) -> list[Article | DeadItem]:
+        """Take items of the visit in hand; ends the visit when there are no more."""
+        assert self._visited is not None
+        visits = self._visited
+        chunk: list[Article | DeadItem] = []
+        try:
+            while len(chunk) < CHUNK:
+                entry = self._held or next(self._items, None)
+                self._held = None
+                if entry is None:
+                    self._end(visits, "ok")
+                    break
+                at, item = entry
+                if isinstance(self.clock, ReplayClock):
+                    if self.clock.speed and chunk and at > self.clock.now():
+                        self._held = entry  # hand over what is due before waiting for this
+                        break
+                    self.clock.advance_to(at)
+                chunk.append(
+                    item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
+                )
+        except SourceError as error:
+            self._end(visits, "failed", error.retry_after_s)
+            if visits.source.once:
+                raise ConfigError(str(error)) from error
+            log.warning("source %s: %s", visits.source.name, error)
+        return chunk
+
+    def _end(self, visits: Visits, outcome: str, retry_after_s: float | None = None) -> None:
+        self.metrics.visits.labels(outcome).inc()
+        self._items = iter(())
+        if visits.source.once:
+            visits.source.close()
+            self.visits.remove(visits)
+        wait_s = max(visits.source.interval_s, retry_after_s or 0.0)
+        visits.due_at = self.clock.now() + timedelta(seconds=wait_s)
+        self._visited = None
+
+    def _beat(self, now: datetime) -> Callable[[Connection], None] | None:
+        """Say now and then that collecting is alive and has nothing in hand."""
+        wall = self.wall.now()
+        if wall - self._beat_at < BEAT:
+            return None
+        self._beat_at = wall
+        return lambda connection: progress.save(connection, self._progress(now))
+
+    def _progress(self, through: datetime) -> Progress:
+        return Progress(
+            STAGE, ARTICLES, 0, through_at=through, replay=self.replays, beat_at=self.wall.now()
+        )

@@ -1,0 +1,109 @@
+"""Every metric, in one place, so that one test can ask whether each is documented.
+
+Labels come from closed sets (stages, reasons, states): never a URL, a ticker or an id. Several processes
+share one ``/metrics``: the supervisor names a folder in ``PROMETHEUS_MULTIPROC_DIR`` before it starts them
+(see `monitor.supervise`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SPAN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+
+class Metrics:
+    """The metrics of one process, on a registry that is handed in.
+
+    Parameters
+    ----------
+    registry
+        Where they are registered; a fresh one for each test.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.records = self._counter(
+            "foreshock_pipeline_records_total", "Records a stage took from its stream.", ["stage"]
+        )
+        self.batches = self._histogram(
+            "foreshock_pipeline_batch_seconds", "Time a stage needs for one batch.", ["stage"]
+        )
+        self.retries = self._counter(
+            "foreshock_pipeline_retries_total",
+            "Batches tried again because a broker or database was away.",
+            ["stage"],
+        )
+        self.dead = self._counter(
+            "foreshock_pipeline_dead_total", "Items sent to news.dead.", ["stage", "reason"]
+        )
+        self.lag = self._gauge(
+            "foreshock_pipeline_lag_records", "Records a stage has still to read.", ["stage"]
+        )
+        self.behind = self._gauge(
+            "foreshock_pipeline_behind_seconds",
+            "Ingest time not yet aggregated, behind the newest item collected.",
+            [],
+        )
+        self.collected = self._counter(
+            "foreshock_collect_items_total", "Items collected and appended to news.articles.", []
+        )
+        self.visits = self._counter(
+            "foreshock_collect_visits_total", "Visits to sources, by how they ended.", ["outcome"]
+        )
+        self.predictions = self._counter(
+            "foreshock_classify_items_total",
+            "Items classified, by what became of them.",
+            ["outcome"],
+        )
+        self.inference = self._histogram(
+            "foreshock_classify_inference_seconds", "Time of one call of the model.", []
+        )
+        self.stored = self._counter(
+            "foreshock_aggregate_items_total", "Items stored, by what they were.", ["outcome"]
+        )
+        self.alerts = self._counter(
+            "foreshock_alert_changes_total", "What happened to alerts.", ["kind", "change"]
+        )
+        self.withheld = self._counter(
+            "foreshock_alert_withheld_total",
+            "Items that looked like an alert and were not.",
+            ["reason"],
+        )
+        self.spans = self._histogram(
+            "foreshock_alert_span_seconds",
+            "Time to alert by span: collect (published to ingested), classify (appended to classified), "
+            "decide (ingested to alert, in the pipeline's time), notify (written to sent).",
+            ["span"],
+            SPAN_BUCKETS_S,
+        )
+        self.notifications = self._counter(
+            "foreshock_notify_notifications_total", "Notifications, by how they ended.", ["outcome"]
+        )
+        self.jobs = self._counter(
+            "foreshock_schedule_runs_total", "Runs of housekeeping jobs.", ["job", "outcome"]
+        )
+
+    def _counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str]) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode="mostrecent")
+
+    def _histogram(
+        self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float] | None = None
+    ) -> Histogram:
+        buckets = buckets or Histogram.DEFAULT_BUCKETS
+        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """Return the text format of this process's metrics, or of all processes that share the folder."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

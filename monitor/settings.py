@@ -1,0 +1,434 @@
+"""Settings: ``foreshock.toml``, then ``FORESHOCK__SECTION__KEY`` from the environment on top.
+
+Unknown keys are refused by name and line. Secrets may be given as ``file:PATH``; they are never printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from monitor.alert.story import StoryRule
+from monitor.alert.surge import SurgeRule
+from monitor.collect.dates import DateRules
+from monitor.collect.source import SourceConfig
+from monitor.domain import Dimension
+from monitor.errors import ConfigError
+from monitor.notify.port import ChannelConfig
+from monitor.stream import KafkaSettings, LocalStreamSettings
+
+ENV_PREFIX = "FORESHOCK__"
+DEFAULT_FILE = Path("foreshock.toml")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(Section):
+    """Where articles, trends and alerts are kept."""
+
+    url: str = Field(
+        "sqlite:///foreshock.db", description="`sqlite:///FILE` or `postgresql://USER@HOST/NAME`."
+    )
+    minute_days: float = Field(35, gt=0, description="Days that minute buckets are kept.")
+    hour_days: float = Field(800, gt=0, description="Days that hour buckets are kept; days stay.")
+
+
+class KafkaSection(Section):
+    """How to reach Kafka."""
+
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092", description="`host:port`, several separated by commas."
+    )
+    security_protocol: str = Field(
+        "PLAINTEXT", description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."
+    )
+    sasl_mechanism: str | None = Field(
+        None, description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
+    sasl_username: str | None = Field(None, description="User for SASL.")
+    sasl_password: SecretStr | None = Field(
+        None, description="Password for SASL, or `file:PATH`. Never printed."
+    )
+    ssl_cafile: Path | None = Field(None, description="PEM file of the broker's authority.")
+    ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate.")
+    ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key.")
+    topic_prefix: str = Field("", description="Put before every topic and group name.")
+    replication_factor: int = Field(1, ge=1, description="Of topics made here.")
+    compression: Literal["gzip"] | None = Field(None, description="`gzip` or nothing.")
+    delivery_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds to wait for acknowledgements before sending again."
+    )
+    session_timeout_s: float = Field(
+        10.0, gt=0, description="Seconds until a killed process's partitions are taken over."
+    )
+
+
+class StreamSettings(Section):
+    """What carries the streams."""
+
+    kind: Literal["local", "kafka"] = Field(
+        "local", description="`local` (one SQLite file, no broker) or `kafka`."
+    )
+    path: Path | None = Field(
+        None, description="File of the embedded log; by default beside the SQLite database."
+    )
+    partitions: int = Field(4, ge=1, le=1000, description="Partitions of streams made here.")
+    max_backlog: int = Field(
+        20_000, ge=1, description="Collecting pauses while so many articles wait to be classified."
+    )
+    retention_days: float = Field(7.0, gt=0, description="Days that records are kept.")
+    kafka: KafkaSection = Field(
+        default_factory=lambda: KafkaSection(**{}), description="Used when `kind` is `kafka`."
+    )
+
+
+class ModelSettings(Section):
+    """What classifies."""
+
+    bundle: Path | None = Field(None, description="Folder of a bundle; the shipped one by default.")
+    engine: Literal["auto", "openvino", "torch"] = Field(
+        "auto", description="`auto` takes CUDA where it works, else `openvino` on the CPU."
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Threads of the CPU engine; all by default."
+    )
+
+
+class WatchlistSettings(Section):
+    """Whom to watch."""
+
+    path: Path | None = Field(
+        None, description="CSV: `name`, `aliases` (semicolons), optional `ticker`, `isin`."
+    )
+
+
+class SourceSettings(Section):
+    """One source; repeat `[[sources]]`."""
+
+    name: str = Field(description="Unique name.")
+    kind: str = Field("feed", description="`feed` (RSS, Atom) or `replay` (CSV, JSONL file).")
+    location: str = Field(description="Path or http(s) URL.")
+    language: str | None = Field(None, description="ISO 639-1 code, when all items share one.")
+    publisher: str | None = Field(None, description="Publisher, when the items do not say.")
+    interval_s: float = Field(300.0, gt=0, description="Seconds between two visits.")
+    articles: bool = Field(False, description="Fetch the page of each item for its text.")
+
+    def config(self) -> SourceConfig:
+        return SourceConfig(**self.model_dump())
+
+
+class DateSettings(Section):
+    """Which dates can be believed."""
+
+    tolerance_minutes: float = Field(5, ge=0, description="A date this far ahead is a fast clock.")
+    stale_days: float = Field(7, gt=0, description="New to us but older than this: old news.")
+    republished_days: float = Field(
+        30, gt=0, description="A date in the URL this much older: an old story republished."
+    )
+
+    def rules(self) -> DateRules:
+        return DateRules(
+            tolerance=timedelta(minutes=self.tolerance_minutes),
+            stale_after=timedelta(days=self.stale_days),
+            republished_after=timedelta(days=self.republished_days),
+        )
+
+
+class StorySettings(Section):
+    """Story alerts: a watched company, a risk event, a negative tone."""
+
+    pack: Path | None = Field(None, description="Risk pack (YAML); the shipped one by default.")
+    min_severity: int = Field(3, ge=1, le=5, description="Least severity of an event that fires.")
+    severe: int = Field(
+        4, ge=1, le=5, description="From here on the model must contradict to stop it."
+    )
+    agreement: float = Field(-0.25, description="Below `severe`: the score must be at most this.")
+    contradiction: float = Field(0.6, description="From `severe` on: a score above this stops it.")
+    quiet_hours: float = Field(48, gt=0, description="Hours without news that resolve an alert.")
+    cooldown_hours: float = Field(
+        24, ge=0, description="Hours after that before it may fire again."
+    )
+
+    def rule(self) -> StoryRule:
+        return StoryRule(**self.model_dump(exclude={"pack"}))
+
+
+class SurgeSettings(Section):
+    """Surge alerts: volume or negativity leaves its own baseline."""
+
+    dimensions: tuple[Dimension, ...] = Field(
+        (Dimension.COMPANY, Dimension.TOPIC), description="`company`, `topic`."
+    )
+    windows_minutes: tuple[int, ...] = Field(
+        (180, 1440), min_length=1, description="Widths of the trailing windows."
+    )
+    min_negative: int = Field(5, ge=1, description="Least negative items in the window.")
+    negative_z: float = Field(3.5, gt=0, description="Least z of the negative items.")
+    min_items: int = Field(12, ge=1, description="Least items in the window, for volume alone.")
+    volume_z: float = Field(6.0, gt=0, description="Least z of the items, for volume alone.")
+    warmup_days: float = Field(3, ge=0, description="Days of stream before any surge is decided.")
+    history_days: float = Field(28, gt=0, description="Days a baseline looks back.")
+    quiet_hours: float = Field(12, gt=0, description="Hours without surge that resolve an alert.")
+    cooldown_hours: float = Field(
+        24, ge=0, description="Hours after that before it may fire again."
+    )
+
+    def rule(self) -> SurgeRule:
+        return SurgeRule(**self.model_dump())
+
+
+class ChannelSettings(Section):
+    """One channel; repeat `[[notify.channels]]`."""
+
+    name: str = Field(description="Unique name.")
+    kind: str = Field(description="`console`, `webhook` or `apprise`.")
+    url: SecretStr | None = Field(
+        None, description="Address of the webhook, or an apprise URL; or `file:PATH`."
+    )
+    secret: SecretStr | None = Field(
+        None, description="Key that signs webhooks (HMAC-SHA256); or `file:PATH`."
+    )
+
+    def config(self) -> ChannelConfig:
+        return ChannelConfig(
+            self.name, self.kind, _secret(self.url) or "", _secret(self.secret) or ""
+        )
+
+
+class NotifySettings(Section):
+    """Whom to tell, and of what."""
+
+    min_severity: int = Field(3, ge=1, le=5, description="Alerts below this are shown, not sent.")
+    dashboard_url: str | None = Field(None, description="Base of the links in messages.")
+    channels: tuple[ChannelSettings, ...] = Field((), description="Where messages go.")
+
+
+class WebSettings(Section):
+    """The dashboard."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; loopback only without a login."
+    )
+    port: int = Field(8501, ge=0, le=65535, description="Port of dashboard and `/metrics`.")
+
+
+class LogSettings(Section):
+    """What is logged, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level.")
+    format: Literal["text", "json"] = Field("text", description="`json` for machines.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    store: StoreSettings = StoreSettings(**{})
+    stream: StreamSettings = StreamSettings(**{})
+    model: ModelSettings = ModelSettings(**{})
+    watchlist: WatchlistSettings = WatchlistSettings(**{})
+    sources: tuple[SourceSettings, ...] = ()
+    dates: DateSettings = DateSettings(**{})
+    story: StorySettings = StorySettings(**{})
+    surge: SurgeSettings = SurgeSettings(**{})
+    notify: NotifySettings = NotifySettings(**{})
+    web: WebSettings = WebSettings(**{})
+    log: LogSettings = LogSettings(**{})
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings  # the environment wins over the file
+
+    def broker_settings(self) -> LocalStreamSettings | KafkaSettings:
+        """Return what `monitor.stream.open_broker` wants."""
+        if self.stream.kind == "kafka":
+            fields = self.stream.kafka.model_dump(exclude={"sasl_password"})
+            return KafkaSettings(
+                **fields,
+                sasl_password=_secret(self.stream.kafka.sasl_password),
+                retention_days=self.stream.retention_days,
+            )
+        if self.stream.path is not None:
+            return LocalStreamSettings(self.stream.path)
+        if not self.store.url.startswith("sqlite:///"):
+            return LocalStreamSettings(Path("foreshock-streams.db"))
+        database = Path(self.store.url.removeprefix("sqlite:///"))
+        return LocalStreamSettings(database.with_name(f"{database.stem}-streams.db"))
+
+
+def load_settings(
+    path: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    path
+        The file; by default ``foreshock.toml`` in the working folder, if there is one.
+    overrides
+        From the command line, section by section; they win over everything.
+
+    Raises
+    ------
+    ConfigError
+        A key is unknown or a value does not fit; the message names file, line and key.
+    """
+    text = ""
+    if path is None and DEFAULT_FILE.exists():
+        path = DEFAULT_FILE
+    if path is not None:
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error})") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    for name in _unknown_variables():
+        raise ConfigError(
+            f"environment variable {name}: no such setting; sections are "
+            f"{', '.join(Settings.model_fields)}"
+        )
+    try:
+        settings = Settings(**values)
+        if overrides:
+            # Validated again as a whole: what the command line says is checked like the file.
+            merged = settings.model_dump()
+            for section, keys in overrides.items():
+                merged[section] = _merged(merged[section], keys)
+            settings = _Explicit(**merged)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, text)) from None
+    except SettingsError as error:
+        raise ConfigError(_explain_variable(str(error))) from None
+    return settings
+
+
+class _Explicit(Settings):
+    """Settings that no longer look at the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def _merged(base: Any, keys: Any) -> Any:
+    if isinstance(base, dict) and isinstance(keys, Mapping):
+        return {**base, **{name: _merged(base.get(name), value) for name, value in keys.items()}}
+    return keys
+
+
+def _unknown_variables() -> Iterator[str]:
+    for name in os.environ:
+        if name.upper().startswith(ENV_PREFIX):
+            section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+            if section not in Settings.model_fields:
+                yield name
+
+
+def _explain(error: ValidationError, path: Path | None, text: str) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        place = [str(part) for part in problem["loc"]]
+        name = ".".join(place)
+        where = "environment"
+        variable = (ENV_PREFIX + "__".join(place)).upper()
+        if variable in {key.upper() for key in os.environ}:
+            where = variable
+        elif path is not None:
+            line = _line_of(text, place)
+            where = f"{path}:{line}" if line else str(path)
+        what = problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            what = f"no such setting{_near(place)}"
+        lines.append(f"{where}: {name}: {what}")
+    return "\n".join(lines)
+
+
+def _explain_variable(problem: str) -> str:
+    """Name the variables of the section in which one could not be read: lists are JSON there."""
+    section = re.search(r'field "(\w+)"', problem)
+    prefix = ENV_PREFIX + (section[1].upper() if section else "")
+    names = [name for name in os.environ if name.upper().startswith(prefix)]
+    return f"environment: {', '.join(names)}: cannot be read; write a list as JSON, such as [180, 1440]"
+
+
+def _near(place: list[str]) -> str:
+    """List what could have been meant."""
+    model: Any = Settings
+    for part in place[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            return ""
+        model = field.annotation
+    names = getattr(model, "model_fields", {})
+    return f"; known here: {', '.join(names)}" if names else ""
+
+
+def _line_of(text: str, place: list[str]) -> int | None:
+    """Return the line of a key in TOML: the table it is in, then the key; a bare table for a section."""
+    table: list[str] = []
+    count: dict[str, int] = {}
+    best = None
+    want = [part for part in place if not part.isdigit()]
+    index = next((int(part) for part in place if part.isdigit()), None)
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+            table = [part.strip().strip("'\"") for part in header[1].split(".")]
+            if line.lstrip().startswith("[["):
+                name = ".".join(table)
+                count[name] = count.get(name, -1) + 1
+            if table == want[: len(table)] and index in (None, count.get(".".join(table), index)):
+                best = number
+        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=", line):
+            full = table + [part.strip("'\"") for part in key[1].split(".")]
+            if full == want and index in (None, count.get(".".join(table), index)):
+                return number
+    return best
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    """Return a secret's text, read from its file when it says ``file:PATH``."""
+    if value is None:
+        return None
+    text = value.get_secret_value()
+    if not text.startswith("file:"):
+        return text
+    path = Path(text.removeprefix("file:"))
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"secret file {path}: {error.strerror}") from None

@@ -1,0 +1,275 @@
+"""Alerts with their evidence, and the signals they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
+
+from monitor.domain import (
+    OPEN_STATES,
+    Alert,
+    AlertKind,
+    AlertState,
+    Dimension,
+    Evidence,
+    from_micros,
+    to_micros,
+)
+from monitor.store.database import Store
+from monitor.store.schema import alert_events, alerts, evidence, signals
+from monitor.store.upsert import insert
+
+
+def add_signals(connection: Connection, keys: Iterable[tuple[str, str, datetime]]) -> None:
+    """Queue articles (id, revision, ingested_at) for the story rules."""
+    rows = [
+        {"article_id": id_, "revision": revision, "ingested_us": to_micros(ingested_at)}
+        for id_, revision, ingested_at in keys
+    ]
+    if rows:
+        connection.execute(signals.insert(), rows)
+
+
+def waiting_signals(connection: Connection, until: datetime | None, limit: int) -> list[Signal]:
+    """Return queued (seq, article id, revision), oldest ingest first; ``until`` bounds the ingest time."""
+    query = select(signals.c.seq, signals.c.article_id, signals.c.revision)
+    if until is not None:
+        query = query.where(signals.c.ingested_us <= to_micros(until))
+    query = query.order_by(signals.c.ingested_us, signals.c.article_id).limit(limit)
+    return [(row.seq, row.article_id, row.revision) for row in connection.execute(query)]
+
+
+Signal = tuple[int, str, str]
+
+
+def remove_signals(connection: Connection, seqs: Sequence[int]) -> None:
+    """Take signals off the queue, in the transaction that acted on them."""
+    if seqs:
+        connection.execute(delete(signals).where(signals.c.seq.in_(seqs)))
+
+
+def save(connection: Connection, alert: Alert) -> None:
+    """Insert or replace an alert; its evidence is added to what is stored."""
+    row = {
+        "id": alert.id,
+        "fingerprint": alert.fingerprint,
+        "kind": alert.kind.value,
+        "state": alert.state.value,
+        "dimension": alert.dimension.value,
+        "key": alert.key,
+        "event": alert.event,
+        "severity": alert.severity,
+        "title": alert.title,
+        "started_us": to_micros(alert.started_at),
+        "updated_us": to_micros(alert.updated_at),
+        "decided_us": to_micros(alert.decided_at),
+        "items": alert.items,
+        "publishers": alert.publishers,
+        "details": dict(alert.details),
+        "acknowledged_by": alert.acknowledged_by,
+        "acknowledged_us": _micros(alert.acknowledged_at),
+        "resolved_us": _micros(alert.resolved_at),
+    }
+    statement = insert(connection, alerts)
+    values = {name: statement.excluded[name] for name in row}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[alerts.c.id], set_=values), row
+    )
+    rows = [
+        {
+            "alert_id": alert.id,
+            "article_id": item.article_id,
+            "revision": item.revision,
+            "published_us": to_micros(item.published_at),
+            "publisher": item.publisher,
+            "title": item.title,
+            "url": item.url,
+            "quote": item.quote,
+            "score": item.score,
+            "mark": item.mark,
+        }
+        for item in alert.evidence
+    ]
+    if rows:
+        connection.execute(insert(connection, evidence).on_conflict_do_nothing(), rows)
+
+
+def by_fingerprint(connection: Connection, fingerprint: str) -> Alert | None:
+    """Return a fingerprint's alert that is not over, else its newest, with all evidence, or ``None``.
+
+    It is locked until the transaction ends, so that nobody acknowledges it meanwhile: for writers only.
+    """
+    query = select(alerts).where(alerts.c.fingerprint == fingerprint)
+    order = (alerts.c.resolved_us.is_not(None), alerts.c.updated_us.desc(), alerts.c.id)
+    query = query.order_by(*order).limit(1).with_for_update()
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _alert(row, _evidence(connection, row["id"]))
+
+
+def get(connection: Connection, alert_id: str) -> Alert | None:
+    """Return one alert with its evidence, or ``None``."""
+    row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).mappings().first()
+    return None if row is None else _alert(row, _evidence(connection, row["id"]))
+
+
+def of_key(connection: Connection, key: str) -> list[Alert]:
+    """Return all alerts on a company or topic without their evidence, oldest first."""
+    query = select(alerts).where(alerts.c.key == key).order_by(alerts.c.started_us, alerts.c.id)
+    return [_alert(row, ()) for row in connection.execute(query).mappings()]
+
+
+def unresolved(connection: Connection, states: Sequence[AlertState]) -> list[Alert]:
+    """Return alerts in these states that are not over, without their evidence, oldest update first.
+
+    They are locked until the transaction ends: for writers only.
+    """
+    query = select(alerts).where(
+        alerts.c.state.in_([state.value for state in states]), alerts.c.resolved_us.is_(None)
+    )
+    query = query.order_by(alerts.c.updated_us, alerts.c.id).with_for_update()
+    rows = connection.execute(query).mappings()
+    return [_alert(row, ()) for row in rows]
+
+
+def latest(
+    store: Store,
+    limit: int = 200,
+    states: Sequence[AlertState] = (*OPEN_STATES, AlertState.RESOLVED),
+    key: str | None = None,
+) -> list[Alert]:
+    """Return alerts with evidence, open ones first, then by severity and newest update."""
+    query = select(alerts).where(alerts.c.state.in_([state.value for state in states]))
+    if key is not None:
+        query = query.where(alerts.c.key == key)
+    closed = alerts.c.state == AlertState.RESOLVED.value
+    order = (closed, alerts.c.severity.desc(), alerts.c.updated_us.desc(), alerts.c.id)
+    with store.read() as connection:
+        rows = connection.execute(query.order_by(*order).limit(limit)).mappings().all()
+        proof = _evidence_of(connection, [row["id"] for row in rows])
+    return [_alert(row, tuple(proof.get(row["id"], ()))) for row in rows]
+
+
+def count(store: Store) -> int:
+    """Return how many alerts ever fired."""
+    query = select(func.count()).where(alerts.c.state != AlertState.PENDING.value)
+    with store.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def open_by_key(store: Store) -> dict[str, int]:
+    """Return the number of open alerts per key."""
+    query = select(alerts.c.key, func.count()).group_by(alerts.c.key)
+    query = query.where(alerts.c.state.in_([state.value for state in OPEN_STATES]))
+    with store.read() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def acknowledge(connection: Connection, alert_id: str, who: str, now: datetime) -> bool:
+    """Move a firing alert to acknowledged; ``False`` when it is not firing (any more)."""
+    done = connection.execute(
+        update(alerts)
+        .where(alerts.c.id == alert_id, alerts.c.state == AlertState.FIRING.value)
+        .values(
+            state=AlertState.ACKNOWLEDGED.value,
+            acknowledged_by=who,
+            acknowledged_us=to_micros(now),
+        )
+    ).rowcount
+    if done:
+        record_event(connection, alert_id, "acknowledged", who, now)
+    return bool(done)
+
+
+def record_event(
+    connection: Connection, alert_id: str, change: str, actor: str, at: datetime
+) -> None:
+    """Write what happened to an alert: its history, and what the `alerts` stream will carry."""
+    row = {"alert_id": alert_id, "change": change, "actor": actor, "at_us": to_micros(at)}
+    connection.execute(alert_events.insert(), {**row, "relayed": False})
+
+
+def history(store: Store, alert_id: str) -> list[tuple[datetime, str, str]]:
+    """Return (time, change, actor) of everything that happened to an alert, oldest first."""
+    query = select(alert_events).where(alert_events.c.alert_id == alert_id)
+    with store.read() as connection:
+        rows = connection.execute(query.order_by(alert_events.c.seq)).all()
+    return [(from_micros(row.at_us), row.change, row.actor) for row in rows]
+
+
+def unrelayed(connection: Connection, limit: int) -> list[tuple[int, str, str, int]]:
+    """Return (seq, alert id, change, at_us) of events that the `alerts` stream does not have yet."""
+    query = select(alert_events).where(alert_events.c.relayed.is_(False))
+    rows = connection.execute(query.order_by(alert_events.c.seq).limit(limit))
+    return [(row.seq, row.alert_id, row.change, row.at_us) for row in rows]
+
+
+def mark_relayed(connection: Connection, seqs: Sequence[int]) -> None:
+    """Say that these events are durable in the `alerts` stream."""
+    connection.execute(
+        update(alert_events).where(alert_events.c.seq.in_(seqs)).values(relayed=True)
+    )
+
+
+def _evidence(connection: Connection, alert_id: str) -> tuple[Evidence, ...]:
+    return tuple(_evidence_of(connection, [alert_id]).get(alert_id, ()))
+
+
+def _evidence_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Evidence]]:
+    query = select(evidence).where(evidence.c.alert_id.in_(ids))
+    query = query.order_by(evidence.c.published_us, evidence.c.article_id)
+    found: dict[str, list[Evidence]] = {}
+    for row in connection.execute(query):
+        item = Evidence(
+            article_id=row.article_id,
+            revision=row.revision,
+            published_at=from_micros(row.published_us),
+            publisher=row.publisher,
+            title=row.title,
+            url=row.url,
+            quote=row.quote,
+            score=row.score,
+            mark=row.mark,
+        )
+        found.setdefault(row.alert_id, []).append(item)
+    return found
+
+
+def _alert(row: RowMapping, proof: tuple[Evidence, ...]) -> Alert:
+    fields: dict[str, Any] = {
+        name: row[name]
+        for name in (
+            "id",
+            "fingerprint",
+            "key",
+            "event",
+            "severity",
+            "title",
+            "items",
+            "publishers",
+        )
+    }
+    return Alert(
+        **fields,
+        kind=AlertKind(row["kind"]),
+        state=AlertState(row["state"]),
+        dimension=Dimension(row["dimension"]),
+        started_at=from_micros(row["started_us"]),
+        updated_at=from_micros(row["updated_us"]),
+        decided_at=from_micros(row["decided_us"]),
+        details=row["details"],
+        evidence=proof,
+        acknowledged_by=row["acknowledged_by"],
+        acknowledged_at=_moment(row["acknowledged_us"]),
+        resolved_at=_moment(row["resolved_us"]),
+    )
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

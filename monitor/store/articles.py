@@ -1,0 +1,334 @@
+"""Articles and the companies they name: the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, RowMapping, and_, func, select, text, tuple_, update
+
+from monitor.domain import (
+    Article,
+    ClassifiedArticle,
+    DateStatus,
+    Dimension,
+    Mention,
+    RiskMatch,
+    from_micros,
+    to_micros,
+)
+from monitor.store.database import Store
+from monitor.store.schema import articles, mentions
+from monitor.store.upsert import insert
+
+# Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
+KEYS_PER_QUERY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did; see there."""
+
+    fresh: list[ClassifiedArticle]
+    counted: list[ClassifiedArticle]
+    displaced: list[ClassifiedArticle]
+
+
+def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
+    """Insert articles; the keys that were there already are left alone.
+
+    Of all revisions of an id, the one ingested last is *current* and the only one that counts in buckets.
+    A repeat of a revision changes nothing, however late it was ingested: the first one stored stands.
+
+    Returns
+    -------
+    Added
+        ``fresh``: what was inserted, in the order given. ``counted`` of those: what is now current.
+        ``displaced``: what was current before and is no more.
+    """
+    unique: dict[tuple[str, str], ClassifiedArticle] = {}
+    for item in items:
+        unique.setdefault((item.article.id, item.article.revision), item)
+    if connection.dialect.name == "postgresql":
+        # Two writers would each see no revision of an id yet, and make two of them current.
+        connection.execute(text("LOCK TABLE articles IN SHARE ROW EXCLUSIVE MODE"))
+    known, before = _revisions(connection, list({id_ for id_, _ in unique}))
+    fresh = [item for key, item in unique.items() if key not in known]
+    if not fresh:
+        return Added([], [], [])
+    winners: dict[str, ClassifiedArticle] = {}
+    for item in fresh:
+        best = winners.get(item.article.id)
+        if best is None or _age(item) > _age(best):
+            winners[item.article.id] = item
+    counted = [
+        item
+        for item in winners.values()
+        if item.article.id not in before or _age(item) > before[item.article.id]
+    ]
+    current = {(item.article.id, item.article.revision) for item in counted}
+    old = [(id_, before[id_][1]) for id_, _ in current if id_ in before]
+    displaced = get(connection, old)
+    for id_, revision in old:
+        connection.execute(
+            update(articles)
+            .where(articles.c.id == id_, articles.c.revision == revision)
+            .values(current=False)
+        )
+    rows = [
+        _row(item, current=(item.article.id, item.article.revision) in current) for item in fresh
+    ]
+    connection.execute(insert(connection, articles), rows)
+    named = [row for item in fresh for row in _mention_rows(item)]
+    if named:
+        connection.execute(insert(connection, mentions).on_conflict_do_nothing(), named)
+    return Added(fresh, counted, displaced)
+
+
+def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[ClassifiedArticle]:
+    """Return the stored articles with these (id, revision) keys, in the order of the keys."""
+    found: dict[tuple[str, str], ClassifiedArticle] = {}
+    for begin in range(0, len(keys), KEYS_PER_QUERY // 2):
+        part = list(keys[begin : begin + KEYS_PER_QUERY // 2])
+        where = tuple_(articles.c.id, articles.c.revision).in_(part)
+        for item in _load(connection, where):
+            found[(item.article.id, item.article.revision)] = item
+    return [found[key] for key in keys if key in found]
+
+
+def of_key(
+    connection: Connection,
+    dimension: Dimension,
+    key: str,
+    start_us: int,
+    end_us: int,
+    limit: int,
+) -> list[ClassifiedArticle]:
+    """Return the most negative current articles of a company or topic published in ``[start, end)``."""
+    where = [
+        articles.c.current,
+        articles.c.published_us >= start_us,
+        articles.c.published_us < end_us,
+        articles.c.date_status.in_([status.value for status in DateStatus if status.believable]),
+    ]
+    if dimension is Dimension.TOPIC:
+        where.append(articles.c.topic == key)
+    elif dimension is Dimension.COMPANY:
+        named = select(mentions.c.article_id, mentions.c.revision).where(
+            mentions.c.company_id == key,
+            mentions.c.published_us >= start_us,
+            mentions.c.published_us < end_us,
+        )
+        where.append(tuple_(articles.c.id, articles.c.revision).in_(named))
+    query = select(articles.c.id, articles.c.revision).where(*where)
+    query = query.order_by(articles.c.score.is_(None), articles.c.score, articles.c.id)
+    keys = [(row.id, row.revision) for row in connection.execute(query.limit(limit))]
+    return get(connection, keys)
+
+
+def latest(
+    store: Store,
+    limit: int,
+    *,
+    company_id: str | None = None,
+    topic: str | None = None,
+    watched_only: bool = False,
+) -> pd.DataFrame:
+    """Return the newest current articles, newest first.
+
+    Columns: published_at, publisher, title, url, topic, sentiment, score, language, date_status, companies.
+    """
+    query = select(articles).where(articles.c.current)
+    if company_id is not None or watched_only:
+        named = select(mentions.c.article_id, mentions.c.revision).where(
+            and_(mentions.c.article_id == articles.c.id, mentions.c.revision == articles.c.revision)
+        )
+        if company_id is not None:
+            named = named.where(mentions.c.company_id == company_id)
+        query = query.where(named.exists())
+    if topic is not None:
+        query = query.where(articles.c.topic == topic)
+    query = query.order_by(articles.c.published_us.desc()).limit(limit)
+    with store.read() as connection:
+        rows = connection.execute(query).mappings().all()
+        names = _names(connection, [row["id"] for row in rows])
+    return pd.DataFrame(
+        [
+            {
+                "published_at": from_micros(row["published_us"]),
+                "publisher": row["publisher"],
+                "title": row["title"],
+                "url": row["url"],
+                "topic": row["topic"],
+                "sentiment": row["sentiment"],
+                "score": row["score"],
+                "language": row["language"],
+                "date_status": row["date_status"],
+                "companies": names.get((row["id"], row["revision"]), []),
+            }
+            for row in rows
+        ],
+        columns=[
+            "published_at",
+            "publisher",
+            "title",
+            "url",
+            "topic",
+            "sentiment",
+            "score",
+            "language",
+            "date_status",
+            "companies",
+        ],
+    )
+
+
+def chunks(connection: Connection, size: int) -> Iterator[list[tuple[ClassifiedArticle, bool]]]:
+    """Yield all stored revisions by id, ``size`` at a time, each with whether it is current."""
+    key = tuple_(articles.c.id, articles.c.revision)
+    query = select(articles).order_by(articles.c.id, articles.c.revision).limit(size)
+    where = articles.c.id > ""
+    while rows := connection.execute(query.where(where)).mappings().all():
+        yield [
+            (item, bool(row["current"]))
+            for row, item in zip(rows, _items(connection, rows), strict=True)
+        ]
+        where = key > (rows[-1]["id"], rows[-1]["revision"])
+
+
+def count(store: Store) -> int:
+    """Return the number of stored revisions."""
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(articles)).scalar_one())
+
+
+def newest(store: Store) -> datetime | None:
+    """Return the newest published time, or ``None`` on an empty store."""
+    with store.read() as connection:
+        micros = connection.execute(select(func.max(articles.c.published_us))).scalar_one()
+    return None if micros is None else from_micros(micros)
+
+
+def _age(item: ClassifiedArticle) -> tuple[datetime, str]:
+    return item.article.ingested_at, item.article.revision
+
+
+def _revisions(
+    connection: Connection, ids: Sequence[str]
+) -> tuple[set[tuple[str, str]], dict[str, tuple[datetime, str]]]:
+    """Return every stored key of these ids, and the age of each id's current revision."""
+    columns = (articles.c.id, articles.c.revision, articles.c.ingested_us, articles.c.current)
+    known: set[tuple[str, str]] = set()
+    current: dict[str, tuple[datetime, str]] = {}
+    for begin in range(0, len(ids), KEYS_PER_QUERY):
+        part = ids[begin : begin + KEYS_PER_QUERY]
+        for row in connection.execute(select(*columns).where(articles.c.id.in_(part))):
+            known.add((row.id, row.revision))
+            if row.current:
+                current[row.id] = (from_micros(row.ingested_us), row.revision)
+    return known, current
+
+
+def _load(connection: Connection, where: Any) -> list[ClassifiedArticle]:
+    return _items(connection, connection.execute(select(articles).where(where)).mappings().all())
+
+
+def _items(connection: Connection, rows: Sequence[RowMapping]) -> list[ClassifiedArticle]:
+    named: dict[tuple[str, str], list[Mention]] = {}
+    ids = list({row["id"] for row in rows})
+    for begin in range(0, len(ids), KEYS_PER_QUERY):
+        part = ids[begin : begin + KEYS_PER_QUERY]
+        for row in connection.execute(select(mentions).where(mentions.c.article_id.in_(part))):
+            mention = Mention(row.company_id, row.alias, row.field, row.start, row.end)
+            named.setdefault((row.article_id, row.revision), []).append(mention)
+    return [_item(row, named.get((row["id"], row["revision"]), [])) for row in rows]
+
+
+def _names(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    names: dict[tuple[str, str], list[str]] = {}
+    query = select(mentions.c.article_id, mentions.c.revision, mentions.c.company_id).where(
+        mentions.c.article_id.in_(ids)
+    )
+    for row in connection.execute(query.order_by(mentions.c.field.desc(), mentions.c.start)):
+        names.setdefault((row.article_id, row.revision), []).append(row.company_id)
+    return names
+
+
+def _row(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
+    article = item.article
+    return {
+        "id": article.id,
+        "revision": article.revision,
+        "current": current,
+        "source": article.source,
+        "publisher": article.publisher,
+        "url": article.url,
+        "title": article.title,
+        "lead": article.lead,
+        "language": article.language,
+        "published_us": to_micros(article.published_at),
+        "ingested_us": to_micros(article.ingested_at),
+        "classified_us": to_micros(item.classified_at),
+        "date_status": article.date_status.value,
+        "topic": item.topic,
+        "topic_probability": item.topic_probability,
+        "sentiment": item.sentiment,
+        "sentiment_probability": item.sentiment_probability,
+        "score": item.score,
+        "risks": [asdict(risk) for risk in item.risks],
+        "model_version": item.model_version,
+        "bundle_hash": item.bundle_hash,
+    }
+
+
+def _mention_rows(item: ClassifiedArticle) -> list[dict[str, Any]]:
+    first: dict[str, Mention] = {}
+    for mention in item.mentions:
+        first.setdefault(mention.company_id, mention)
+    return [
+        {
+            "company_id": mention.company_id,
+            "published_us": to_micros(item.article.published_at),
+            "article_id": item.article.id,
+            "revision": item.article.revision,
+            "alias": mention.alias,
+            "field": mention.field,
+            "start": mention.start,
+            "end": mention.end,
+        }
+        for mention in first.values()
+    ]
+
+
+def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
+    article = Article(
+        id=row["id"],
+        revision=row["revision"],
+        source=row["source"],
+        publisher=row["publisher"],
+        url=row["url"],
+        title=row["title"],
+        lead=row["lead"],
+        language=row["language"],
+        published_at=from_micros(row["published_us"]),
+        ingested_at=from_micros(row["ingested_us"]),
+        date_status=DateStatus(row["date_status"]),
+    )
+    # Mentions in the title come first, as they read.
+    named = sorted(named, key=lambda mention: (mention.field != "title", mention.start))
+    return ClassifiedArticle(
+        article=article,
+        topic=row["topic"],
+        topic_probability=row["topic_probability"],
+        sentiment=row["sentiment"],
+        sentiment_probability=row["sentiment_probability"],
+        score=row["score"],
+        mentions=tuple(named),
+        risks=tuple(RiskMatch(**risk) for risk in row["risks"]),
+        model_version=row["model_version"],
+        bundle_hash=row["bundle_hash"],
+        classified_at=from_micros(row["classified_us"]),
+    )

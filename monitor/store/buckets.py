@@ -1,0 +1,173 @@
+"""Buckets: counts and score sums per dimension, key and grain; and the publishers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select
+
+from monitor.domain import Dimension, Grain, from_micros, to_micros
+from monitor.store.database import Store
+from monitor.store.schema import SCORE_UNIT, buckets, publishers
+from monitor.store.upsert import execute_many, insert
+
+SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares")
+
+
+def add(connection: Connection, frame: pd.DataFrame) -> None:
+    """Add counts to buckets.
+
+    ``frame`` has columns grain, dimension, key, start_us and `SUMS`, unique by the first four.
+    """
+    _accumulate(connection, buckets, frame, SUMS)
+
+
+def add_publishers(connection: Connection, frame: pd.DataFrame) -> None:
+    """Add counts to publishers: columns dimension, key, hour_us, publisher, items."""
+    _accumulate(connection, publishers, frame, ("items",))
+
+
+def series(
+    store: Store,
+    dimension: Dimension,
+    key: str,
+    grain: Grain,
+    start: datetime,
+    end: datetime,
+) -> pd.DataFrame:
+    """Return one key's buckets in ``[start, end)``, gaps filled with zero items.
+
+    The bucket that ``start`` falls into is the first, whole.
+
+    Returns
+    -------
+    DataFrame
+        Columns start (aware UTC), items, positive, neutral, negative, score (mean of the items read by the
+        model, in [-1, 1]; NaN is "no data").
+    """
+    first = pd.Timestamp(start).floor(_FREQUENCY[grain])
+    where = and_(
+        buckets.c.grain == grain.value,
+        buckets.c.dimension == dimension.value,
+        buckets.c.key == key,
+        buckets.c.start_us >= to_micros(first.to_pydatetime()),
+        buckets.c.start_us < to_micros(end),
+    )
+    with store.read() as connection:
+        frame = read(connection, where)
+    frame = with_score(frame).drop(columns=["grain", "dimension", "key"])
+    index = pd.date_range(first, end, freq=_FREQUENCY[grain], inclusive="left", name="start")
+    frame = frame.set_index("start").reindex(index)
+    counts = ["items", "positive", "neutral", "negative"]
+    frame[counts] = frame[counts].fillna(0).astype("int64")
+    return frame.reset_index()
+
+
+def window(
+    store: Store, dimension: Dimension, grain: Grain, start: datetime, end: datetime
+) -> pd.DataFrame:
+    """Return all keys' buckets of one dimension in ``[start, end)``; columns as `series`, plus key."""
+    where = and_(
+        buckets.c.grain == grain.value,
+        buckets.c.dimension == dimension.value,
+        buckets.c.start_us >= to_micros(start),
+        buckets.c.start_us < to_micros(end),
+    )
+    with store.read() as connection:
+        return with_score(read(connection, where)).drop(columns=["grain", "dimension"])
+
+
+def between(
+    connection: Connection,
+    grain: Grain,
+    start_us: int | None,
+    end_us: int | None,
+    dimensions: Sequence[Dimension] = tuple(Dimension),
+) -> pd.DataFrame:
+    """Return the raw rows (all columns) of a grain in ``[start_us, end_us)``; ``None`` is open."""
+    where = [buckets.c.grain == grain.value]
+    if start_us is not None:
+        where.append(buckets.c.start_us >= start_us)
+    if end_us is not None:
+        where.append(buckets.c.start_us < end_us)
+    where.append(buckets.c.dimension.in_([dimension.value for dimension in dimensions]))
+    return read(connection, and_(*where))
+
+
+def read(connection: Connection, where: object) -> pd.DataFrame:
+    """Return raw bucket rows: the table's columns, ordered by key and start."""
+    query = select(buckets).where(where).order_by(buckets.c.key, buckets.c.start_us)  # type: ignore[arg-type]
+    names = [column.name for column in buckets.columns]
+    columns = list(zip(*connection.execute(query), strict=True)) or [()] * len(names)
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def with_score(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn raw sums into ``score`` (mean; NaN where the model read nothing) and ``start``."""
+    read_items = frame["positive"] + frame["neutral"] + frame["negative"]
+    frame = frame.assign(
+        start=pd.to_datetime(frame["start_us"], unit="us", utc=True),
+        score=(frame["score_sum"] / SCORE_UNIT / read_items.where(read_items > 0)).astype(
+            "float64"
+        ),
+    )
+    return frame.drop(columns=["start_us", "score_sum", "score_squares"])
+
+
+def publisher_count(
+    connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
+) -> int:
+    """Return how many different publishers wrote on a key in ``[start_us, end_us)``, by whole hours."""
+    hour_us = Grain.HOUR.seconds * 1_000_000
+    query = select(func.count(func.distinct(publishers.c.publisher))).where(
+        publishers.c.dimension == dimension.value,
+        publishers.c.key == key,
+        publishers.c.hour_us >= start_us // hour_us * hour_us,
+        publishers.c.hour_us < end_us,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def span(connection: Connection) -> tuple[datetime, datetime] | None:
+    """Return the first and last hour that hold anything, or ``None``."""
+    query = select(func.min(buckets.c.start_us), func.max(buckets.c.start_us)).where(
+        buckets.c.grain == Grain.HOUR.value, buckets.c.dimension == Dimension.MARKET.value
+    )
+    low, high = connection.execute(query).one()
+    return None if low is None else (from_micros(low), from_micros(high))
+
+
+def expire(connection: Connection, grain: Grain, before: datetime) -> int:
+    """Delete buckets of a grain that start before a time; return how many. Coarser grains stay."""
+    where = and_(buckets.c.grain == grain.value, buckets.c.start_us < to_micros(before))
+    return connection.execute(delete(buckets).where(where)).rowcount
+
+
+def _accumulate(
+    connection: Connection, table: Table, frame: pd.DataFrame, sums: tuple[str, ...]
+) -> None:
+    if frame.empty:
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    # Always in one order: two writers then wait for each other's rows and never in a circle.
+    frame = frame.sort_values(keys)
+    statement = insert(connection, table)
+    statement = statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={name: table.c[name] + statement.excluded[name] for name in sums},
+    )
+    execute_many(connection, statement, frame[[*keys, *sums]])
+    # What a displaced revision leaves empty is as if it had never been.
+    fewer = frame[frame["items"] < 0]
+    if not fewer.empty:
+        where = and_(*(table.c[name] == bindparam(f"b_{name}") for name in keys))
+        emptied = fewer[keys].add_prefix("b_").to_dict("records")
+        connection.execute(
+            delete(table).where(where, table.c["items"] <= 0),
+            [{str(name): value for name, value in row.items()} for row in emptied],
+        )
+
+
+_FREQUENCY = {Grain.MINUTE: "min", Grain.HOUR: "h", Grain.DAY: "D"}

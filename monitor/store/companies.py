@@ -1,0 +1,37 @@
+"""The watched companies, as the pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, select
+
+from monitor.domain import Company
+from monitor.store.database import Store
+from monitor.store.schema import companies
+
+
+def replace(connection: Connection, watched: Iterable[Company]) -> None:
+    """Make the stored watchlist this one."""
+    connection.execute(delete(companies))
+    rows = [
+        {
+            "id": company.id,
+            "name": company.name,
+            "aliases": list(company.aliases),
+            "ticker": company.ticker,
+            "isin": company.isin,
+        }
+        for company in watched
+    ]
+    if rows:
+        connection.execute(companies.insert(), rows)
+
+
+def load(store: Store) -> tuple[Company, ...]:
+    """Return the watchlist, by name."""
+    with store.read() as connection:
+        rows = connection.execute(select(companies).order_by(companies.c.name)).all()
+    return tuple(
+        Company(row.id, row.name, tuple(row.aliases), row.ticker, row.isin) for row in rows
+    )

@@ -1,0 +1,229 @@
+"""The tables.
+
+Times are integer Unix microseconds UTC (``_us``): SQLite has no time zones. Sums over scores are integers
+too (`SCORE_UNIT` a point), so that a bucket is the same to the last bit whatever order items arrive in.
+
+The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, and ``notifications``;
+``buckets`` and ``publishers`` are derived from it and can be rebuilt.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+SCORE_UNIT = 1_000_000
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+# SQLite gives out row numbers only to columns of exactly type INTEGER.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("revision", String(16), primary_key=True),
+    # The revision that counts in buckets: one row of each id has it.
+    Column("current", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("publisher", Text, nullable=False),
+    Column("url", Text),
+    Column("title", Text, nullable=False),
+    Column("lead", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("published_us", BigInteger, nullable=False),
+    Column("ingested_us", BigInteger, nullable=False),
+    Column("classified_us", BigInteger, nullable=False),
+    Column("date_status", String(8), nullable=False),
+    Column("topic", Text),
+    Column("topic_probability", Float),
+    Column("sentiment", String(8)),
+    Column("sentiment_probability", Float),
+    Column("score", Float),
+    Column("risks", JSON, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("bundle_hash", Text, nullable=False),
+    Index(None, "published_us"),
+    sqlite_with_rowid=False,
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("company_id", Text, primary_key=True),
+    Column("published_us", BigInteger, primary_key=True),
+    Column("article_id", String(32), primary_key=True),
+    Column("revision", String(16), primary_key=True),
+    Column("alias", Text, nullable=False),
+    Column("field", String(8), nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Index(None, "article_id"),
+    Index(None, "published_us"),
+    sqlite_with_rowid=False,
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("grain", String(8), primary_key=True),
+    Column("dimension", String(16), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("start_us", BigInteger, primary_key=True),
+    Column("items", BigInteger, nullable=False),
+    Column("positive", BigInteger, nullable=False),
+    Column("neutral", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    Column("score_sum", BigInteger, nullable=False),  # units of 1 / SCORE_UNIT
+    Column("score_squares", BigInteger, nullable=False),  # sum of squares, units of 1 / SCORE_UNIT
+    Index(None, "grain", "dimension", "start_us"),
+    sqlite_with_rowid=False,
+)
+
+publishers = Table(
+    "publishers",
+    metadata,
+    Column("dimension", String(16), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("hour_us", BigInteger, primary_key=True),
+    Column("publisher", Text, primary_key=True),
+    Column("items", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+companies = Table(
+    "companies",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("aliases", JSON, nullable=False),
+    Column("ticker", Text),
+    Column("isin", Text),
+)
+
+# Story alerts begin as signals: written with the article, consumed by the alert stage.
+signals = Table(
+    "signals",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("article_id", String(32), nullable=False),
+    Column("revision", String(16), nullable=False),
+    Column("ingested_us", BigInteger, nullable=False),
+    Index(None, "ingested_us"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("dimension", String(16), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("publishers", Integer, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_us", BigInteger),
+    Column("resolved_us", BigInteger),
+    Index(None, "fingerprint", "updated_us"),
+    Index(None, "state", "updated_us"),
+    Index(None, "key", "started_us"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("alert_id", String(32), primary_key=True),
+    Column("article_id", String(32), primary_key=True),
+    Column("revision", String(16), primary_key=True),
+    Column("published_us", BigInteger, nullable=False),
+    Column("publisher", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("url", Text),
+    Column("quote", Text, nullable=False),
+    Column("score", Float),
+    Column("mark", String(8), nullable=False),
+)
+
+# The outbox: what happened to alerts, relayed to the `alerts` stream after the commit.
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("alert_id", String(32), nullable=False),
+    Column("change", String(16), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("relayed", Boolean, nullable=False, server_default=text("false")),
+    Index(None, "relayed", "seq"),
+    Index(None, "alert_id"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("channel", Text, nullable=False),
+    Column("alert_id", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", String(16), nullable=False),  # pending, sent, refused, suppressed, recorded
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_us", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("settled_us", BigInteger),
+    Index(None, "state", "next_try_us"),
+    Index(None, "alert_id"),
+)
+
+# How far each stage has come in event time, and what it counted.
+progress = Table(
+    "progress",
+    metadata,
+    Column("stage", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("origin", BigInteger, nullable=False),  # highest news.articles offset counted
+    Column("through_us", BigInteger, nullable=False),  # ingest time reached
+    Column("articles", BigInteger, nullable=False),
+    Column("repeats", BigInteger, nullable=False),
+    Column("replay", Boolean, nullable=False, server_default=text("false")),
+    Column("beat_us", BigInteger, nullable=False),  # wall clock of the last write
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)

@@ -1,0 +1,126 @@
+"""Streams as Kafka topics, by kafka-python: the production path.
+
+`kafka_producer` appends, `kafka_consumer` reads, `kafka_client` makes the clients and explains why
+it cannot. Every module that imports Kafka is named ``monitor.stream.kafka*``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient, OffsetSpec, TopicPartition
+from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError, for_code
+
+from monitor.stream.kafka_client import opened, unavailable
+from monitor.stream.kafka_consumer import KafkaReader
+from monitor.stream.kafka_producer import KafkaWriter
+from monitor.stream.kafka_settings import KafkaSettings
+from monitor.stream.port import MAX_VALUE_BYTES, Lag
+
+__all__ = ["KafkaBroker", "KafkaReader", "KafkaSettings", "KafkaWriter"]
+
+Answer = TypeVar("Answer")
+
+_DAY_MS = 86_400_000
+# A cluster that has just started has no group coordinator for a moment.
+_PATIENCE_S = 5.0
+
+
+class KafkaBroker:
+    """`monitor.stream.port.Broker` over a Kafka cluster.
+
+    Raises
+    ------
+    StreamUnavailable
+        The cluster cannot be reached; the message lists the likely reasons.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._admin: Any = opened(settings, KafkaAdminClient)
+
+    def create(self, streams: Mapping[str, int]) -> None:
+        if streams:
+            self._ask("creating topics", lambda admin: self._create(admin, streams))
+
+    def writer(self) -> KafkaWriter:
+        return KafkaWriter(self._settings)
+
+    def reader(self, group: str, streams: Sequence[str]) -> KafkaReader:
+        return KafkaReader(self._settings, group, streams)
+
+    def lag(self, group: str, stream: str) -> dict[int, Lag]:
+        topic = self._settings.topic_prefix + stream
+        return self._ask(
+            f"measuring the lag of {topic}",
+            lambda admin: _lag(admin, self._settings.topic_prefix + group, topic),
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop_admin()
+
+    def _create(self, admin: Any, streams: Mapping[str, int]) -> None:
+        settings = self._settings
+        replicas = settings.replication_factor
+        configs = {
+            "max.message.bytes": str(2 * MAX_VALUE_BYTES),
+            "retention.ms": str(int(settings.retention_days * _DAY_MS)),
+            "min.insync.replicas": "2" if replicas >= 3 else "1",
+        }
+        topics = {
+            settings.topic_prefix + stream: {
+                "num_partitions": partitions,
+                "replication_factor": replicas,
+                "configs": configs,
+            }
+            for stream, partitions in streams.items()
+        }
+        response = admin.create_topics(topics, raise_errors=False)
+        for topic in response["topics"]:
+            error = for_code(topic["error_code"])
+            if topic["error_code"] and error is not TopicAlreadyExistsError:
+                raise error(f"topic {topic['name']}: {topic['error_message']}")
+        admin.wait_for_topics(list(topics))
+
+    def _ask(self, doing: str, question: Callable[[Any], Answer]) -> Answer:
+        """Ask the cluster, on a client of our own; a broken one is made anew for the next try."""
+        deadline = time.monotonic() + _PATIENCE_S
+        with self._lock:
+            while True:
+                try:
+                    if self._admin is None:
+                        self._admin = opened(self._settings, KafkaAdminClient)
+                    return question(self._admin)
+                except KafkaError as error:
+                    self._drop_admin()
+                    if not isinstance(error, RetriableError) or time.monotonic() > deadline:
+                        raise unavailable(self._settings, doing, error) from error
+                    time.sleep(0.2)
+
+    def _drop_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with suppress(KafkaError):
+                admin.close()
+
+
+def _lag(admin: Any, group: str, topic: str) -> dict[int, Lag]:
+    (described,) = admin.describe_topics([topic])
+    if described["error_code"]:
+        raise for_code(described["error_code"])(f"topic {topic}")
+    sources = [
+        TopicPartition(topic, partition["partition_index"]) for partition in described["partitions"]
+    ]
+    ends = admin.list_partition_offsets(dict.fromkeys(sources, OffsetSpec.LATEST))
+    found = admin.list_group_offsets({group: sources})[group]
+    committed = {source: place.offset for source, place in found.items() if place.offset >= 0}
+    if new := [source for source in sources if source not in committed]:
+        firsts = admin.list_partition_offsets(dict.fromkeys(new, OffsetSpec.EARLIEST))
+        committed |= {source: firsts[source].offset for source in new}
+    return {source.partition: Lag(committed[source], ends[source].offset) for source in sources}

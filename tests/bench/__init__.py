@@ -1,0 +1,1 @@
+"""Benchmarks: ``bash tests/run bench``. They print figures of this machine and hold nothing to a limit."""

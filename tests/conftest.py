@@ -1,0 +1,70 @@
+"""Fixtures that every suite shares. Tests use the real thing: a real PostgreSQL, a real Kafka, real files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from monitor.store import Store
+from tests.support.kafka import kafka
+from tests.support.postgres import postgres, postgres_server
+
+__all__ = ["kafka", "postgres", "postgres_server"]
+
+# Examples touch real files and two cores are shared: the clock of one example says nothing.
+settings.register_profile(
+    "foreshock", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("foreshock")
+
+# With several workers (`pytest -n 2 --dist loadgroup`) one of them runs all that starts servers, in order.
+SERVER_SUITES = ("contract", "integration", "browser", "bench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(suite in item.path.parts for suite in SERVER_SUITES):
+            item.add_marker(pytest.mark.xdist_group("servers"))
+
+
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real news and labelled sets: ``$FORESHOCK_DATA``, or ``../shared/data``."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FORESHOCK_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(
+            f"no data in {folder}: set FORESHOCK_DATA to the folder with labelled/ and replay/"
+        )
+    return folder
+
+
+@pytest.fixture(params=DATABASES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres"))
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store, on each kind of database in turn."""
+    store = Store(store_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty embedded store, for tests that are about something else."""
+    store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    yield store
+    store.close()

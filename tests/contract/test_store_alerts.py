@@ -1,0 +1,263 @@
+"""Alerts, signals and the outbox: one suite over SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, digest
+from monitor.store import Store, alerts, outbox
+from monitor.store.outbox import Draft
+from tests.support.make import T0
+
+
+def evidence(name: str, minutes: int = 0) -> Evidence:
+    return Evidence(
+        article_id=digest(name),
+        revision="0" * 16,
+        published_at=T0 + timedelta(minutes=minutes),
+        publisher=f"{name}.example",
+        title=f"Title {name}",
+        url=None,
+        quote="a quote",
+        score=None,
+        mark="rumour",
+    )
+
+
+def alert(name: str = "one", **changes: object) -> Alert:
+    base = Alert(
+        id=digest(name),
+        fingerprint="story|acme|fraud",
+        kind=AlertKind.STORY,
+        state=AlertState.FIRING,
+        dimension=Dimension.COMPANY,
+        key="acme",
+        event="fraud",
+        severity=4,
+        title="Acme: fraud",
+        started_at=T0,
+        updated_at=T0,
+        decided_at=T0 + timedelta(seconds=3),
+        items=1,
+        publishers=1,
+        details={"rule": "fraud", "z": 4.5, "denied": True, "score": None},
+        evidence=(evidence("a"),),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def save(store: Store, *items: Alert) -> None:
+    with store.write() as connection:
+        for item in items:
+            alerts.save(connection, item)
+
+
+def load(store: Store, item: Alert) -> Alert:
+    with store.read() as connection:
+        found = alerts.get(connection, item.id)
+    assert found is not None
+    return found
+
+
+@contextmanager
+def writing(store: Store) -> Iterator[Connection]:
+    with store.write() as connection:
+        yield connection
+
+
+def test_an_alert_comes_back_as_it_was(store: Store) -> None:
+    item = alert(
+        acknowledged_by="ann",
+        acknowledged_at=T0 + timedelta(hours=1),
+        resolved_at=T0 + timedelta(hours=2),
+        state=AlertState.RESOLVED,
+    )
+    save(store, item)
+    assert load(store, item) == item
+
+
+def test_evidence_grows_and_the_rest_is_replaced(store: Store) -> None:
+    save(store, alert())
+    grown = alert(items=2, publishers=2, severity=5, evidence=(evidence("b", 5),))
+    save(store, grown, grown)
+
+    found = load(store, grown)
+    assert found == replace(grown, evidence=(evidence("a"), evidence("b", 5)))
+
+
+def test_the_alert_of_a_fingerprint_is_the_one_that_is_not_over(store: Store) -> None:
+    over = alert(
+        "over",
+        state=AlertState.RESOLVED,
+        updated_at=T0 + timedelta(hours=9),
+        resolved_at=T0 + timedelta(days=2),
+    )
+    older = alert("older", state=AlertState.RESOLVED, resolved_at=T0)
+    save(store, older, over)
+    with store.write() as connection:
+        assert alerts.by_fingerprint(connection, over.fingerprint) == over
+        assert alerts.by_fingerprint(connection, "story|acme|recall") is None
+
+    still_open = alert("open", updated_at=T0 + timedelta(hours=8))
+    save(store, still_open)
+    with store.write() as connection:
+        assert alerts.by_fingerprint(connection, over.fingerprint) == still_open
+
+
+def test_unresolved_leaves_out_what_is_over(store: Store) -> None:
+    save(
+        store,
+        alert("late", updated_at=T0 + timedelta(hours=1)),
+        alert("early"),
+        alert("faded", state=AlertState.PENDING, resolved_at=T0),
+        alert("over", state=AlertState.RESOLVED, resolved_at=T0),
+    )
+    with store.write() as connection:
+        found = alerts.unresolved(connection, [AlertState.PENDING, AlertState.FIRING])
+    assert [item.id for item in found] == [digest("early"), digest("late")]
+
+
+def test_people_see_open_alerts_first_and_never_pending_ones(store: Store) -> None:
+    save(
+        store,
+        alert("over", state=AlertState.RESOLVED, severity=5),
+        alert("mild", severity=3),
+        alert("grave", severity=5, key="zenith"),
+        alert("faded", state=AlertState.PENDING, resolved_at=T0),
+    )
+    assert [item.id for item in alerts.latest(store)] == [
+        digest("grave"),
+        digest("mild"),
+        digest("over"),
+    ]
+    assert [item.id for item in alerts.latest(store, key="zenith")] == [digest("grave")]
+    assert alerts.latest(store, limit=1)[0].evidence == (evidence("a"),)
+    assert alerts.count(store) == 3
+    assert alerts.open_by_key(store) == {"acme": 1, "zenith": 1}
+
+
+def test_acknowledging_happens_once(store: Store) -> None:
+    item = alert()
+    save(store, item)
+    when = T0 + timedelta(minutes=5)
+    with store.write() as connection:
+        assert alerts.acknowledge(connection, item.id, "ann", when)
+        assert not alerts.acknowledge(connection, item.id, "bob", when)
+        assert not alerts.acknowledge(connection, digest("none"), "bob", when)
+
+    found = load(store, item)
+    assert (found.state, found.acknowledged_by, found.acknowledged_at) == (
+        AlertState.ACKNOWLEDGED,
+        "ann",
+        when,
+    )
+    assert alerts.history(store, item.id) == [(when, "acknowledged", "ann")]
+
+
+def test_acknowledging_while_the_alert_grows_is_not_lost(store: Store) -> None:
+    """The alert stage reads an alert, thinks, and saves it: a person's click falls between."""
+    item = alert()
+    save(store, item)
+    clicked = threading.Event()
+
+    def click() -> None:
+        clicked.set()
+        with store.write() as connection:
+            alerts.acknowledge(connection, item.id, "ann", T0)
+
+    thread = threading.Thread(target=click)
+    with store.write() as connection:
+        found = alerts.by_fingerprint(connection, item.fingerprint)
+        assert found is not None
+        thread.start()
+        clicked.wait()
+        thread.join(0.2)
+        alerts.save(connection, replace(found, items=2))
+    thread.join()
+
+    found = load(store, item)
+    assert (found.state, found.items) == (AlertState.ACKNOWLEDGED, 2)
+
+
+def test_events_wait_until_they_are_relayed(store: Store) -> None:
+    with store.write() as connection:
+        for change in ("fired", "escalated", "resolved"):
+            alerts.record_event(connection, digest("one"), change, "foreshock", T0)
+    with store.read() as connection:
+        waiting = alerts.unrelayed(connection, 2)
+    assert [event[2] for event in waiting] == ["fired", "escalated"]
+
+    with store.write() as connection:
+        alerts.mark_relayed(connection, [event[0] for event in waiting])
+    with store.read() as connection:
+        assert [event[2] for event in alerts.unrelayed(connection, 9)] == ["resolved"]
+    assert [change for _, change, _ in alerts.history(store, digest("one"))] == [
+        "fired",
+        "escalated",
+        "resolved",
+    ]
+
+
+def test_signals_are_taken_in_order_of_ingest(store: Store) -> None:
+    keys = [
+        (digest(name), "0" * 16, T0 + timedelta(minutes=at)) for name, at in (("b", 5), ("a", 1))
+    ]
+    with store.write() as connection:
+        alerts.add_signals(connection, iter(keys))
+        alerts.add_signals(connection, [])
+    with store.read() as connection:
+        everything = alerts.waiting_signals(connection, None, 10)
+        until = alerts.waiting_signals(connection, T0 + timedelta(minutes=1), 10)
+        first = alerts.waiting_signals(connection, None, 1)
+    assert [signal[1] for signal in everything] == [digest("a"), digest("b")]
+    assert until == first == everything[:1]
+
+    with store.write() as connection:
+        alerts.remove_signals(connection, [everything[0][0]])
+        alerts.remove_signals(connection, [])
+        assert alerts.waiting_signals(connection, None, 10) == everything[1:]
+
+
+# Outbox --------------------------------------------------------------------------------------------
+
+
+def draft(key: str, state: str = outbox.PENDING) -> Draft:
+    return Draft(key, "console", digest("one"), "Subject", "Body", {"score": 0.5}, state, "")
+
+
+def test_a_notification_is_written_once(store: Store) -> None:
+    with store.write() as connection:
+        assert outbox.add(connection, draft("one"), T0)
+        assert not outbox.add(connection, draft("one"), T0 + timedelta(hours=1))
+    with store.write() as connection:
+        assert not outbox.add(connection, draft("one"), T0)
+        assert outbox.add(connection, draft("two", outbox.RECORDED), T0)
+        (waiting,) = outbox.due(connection, T0, 10)
+
+    assert (waiting.idempotency_key, waiting.payload, waiting.attempts) == (
+        "one",
+        {"score": 0.5},
+        0,
+    )
+    assert outbox.tally(store) == {"pending": 1, "recorded": 1}
+
+
+def test_a_postponed_notification_waits_for_its_time(store: Store) -> None:
+    with store.write() as connection:
+        outbox.add(connection, draft("one"), T0)
+        (first,) = outbox.due(connection, T0, 10)
+        outbox.postpone(connection, first.id, "channel down", T0 + timedelta(minutes=1))
+        assert outbox.due(connection, T0 + timedelta(seconds=59), 10) == []
+        (again,) = outbox.due(connection, T0 + timedelta(minutes=1), 10)
+        assert again == replace(first, attempts=1)
+        outbox.settle(connection, again.id, outbox.SENT, "", T0)
+        assert outbox.due(connection, T0 + timedelta(days=1), 10) == []
+
+    (told,) = outbox.of_alert(store, digest("one"))
+    assert (told["state"], told["channel"], told["created_at"]) == ("sent", "console", T0)

@@ -1,0 +1,69 @@
+"""Makes the values that tests speak of, with defaults for all that a test does not care about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from monitor.domain import (
+    Article,
+    ClassifiedArticle,
+    DateStatus,
+    Mention,
+    RiskMatch,
+    digest,
+    revision_of,
+)
+
+T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)  # a Monday
+
+
+def classified(
+    name: str = "a",
+    title: str = "Profit falls",
+    *,
+    published_at: datetime = T0,
+    ingested_at: datetime | None = None,
+    publisher: str = "wire.example",
+    date_status: DateStatus = DateStatus.OK,
+    topic: str | None = "Earnings",
+    sentiment: str | None = "negative",
+    score: float | None = -0.5,
+    companies: Sequence[str] = ("acme",),
+    risks: Sequence[RiskMatch] = (),
+    field: str = "title",
+) -> ClassifiedArticle:
+    """Return an article; ``name`` stands for its id, ``title`` for its revision."""
+    article = Article(
+        id=digest(name),
+        revision=revision_of(title, ""),
+        source="wire",
+        publisher=publisher,
+        url=f"https://{publisher}/{name}",
+        title=title,
+        lead="",
+        language="en",
+        published_at=published_at,
+        ingested_at=ingested_at or published_at + timedelta(seconds=30),
+        date_status=date_status,
+    )
+    return ClassifiedArticle(
+        article=article,
+        topic=topic,
+        topic_probability=None if topic is None else 0.9,
+        sentiment=sentiment,
+        sentiment_probability=None if sentiment is None else 0.8,
+        score=score,
+        mentions=tuple(
+            Mention(company, company.title(), field, place * 10, place * 10 + 4)
+            for place, company in enumerate(companies)
+        ),
+        risks=tuple(risks),
+        model_version="test 1",
+        bundle_hash="0" * 64,
+        classified_at=(ingested_at or published_at) + timedelta(seconds=31),
+    )
+
+
+def risk(event: str = "bankruptcy", severity: int = 4, stage: str = "confirmed") -> RiskMatch:
+    return RiskMatch(f"{event}-rule", event, severity, stage, f"words of {event}")

@@ -1,0 +1,157 @@
+"""The pages' queries: right, and along an index however many articles there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import event
+
+from dashboards import data
+from monitor.aggregate import baselines
+from monitor.domain import OPEN_STATES, AlertState, Dimension, Grain, to_micros
+from monitor.store import Store, alerts, buckets, outbox, pages
+from monitor.store.schema import buckets as bucket_table
+from tests.browser import seed
+
+# Small tables, read whole on purpose.
+DAY = timedelta(days=1)
+WHOLE = {"progress", "companies", "alerts"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    folder = tmp_path_factory.mktemp("pages")
+    store = Store(f"sqlite:///{folder / 'foreshock.db'}")
+    seed.fill(store, folder, seed.pieces(scale=0.3))
+    yield store
+    store.close()
+
+
+def test_watch_ranks_alerts_before_sentiment(store: Store) -> None:
+    rows = data.watch(str(store.url))
+    assert rows["name"].iloc[0] == "Castlereach Bancorp"
+    quiet = rows[rows["alerts"] == 0]["score"].dropna()
+    assert quiet.is_monotonic_increasing
+    silent = rows[rows["items"] == 0]
+    assert not silent.empty and silent["score"].isna().all()  # never zero
+    assert rows["spark"].map(len).eq(data.SPARK_HOURS).all()
+
+
+def test_totals_are_the_sum_of_the_buckets(store: Store) -> None:
+    start, end = data.window(str(store.url), 24)
+    total = pages.totals(store, Dimension.COMPANY, Grain.HOUR, start, end).set_index("key")
+    for key in total.index:
+        series = buckets.series(store, Dimension.COMPANY, key, Grain.HOUR, start, end)
+        assert series["items"].sum() == total.loc[key, "items"]
+        read = series[["positive", "neutral", "negative"]].sum(axis=1)
+        if read.sum():
+            mean = (series["score"].fillna(0) * read).sum() / read.sum()
+            assert mean == pytest.approx(total.loc[key, "score"])
+
+
+def test_baselines_are_those_of_the_rules(store: Store) -> None:
+    url = str(store.url)
+    midnight = data.now(url).replace(hour=0, minute=0)
+    shown = data.usual(url)
+    with store.read() as connection:
+        table = buckets.read(
+            connection,
+            (bucket_table.c.grain == Grain.HOUR.value)
+            & (bucket_table.c.start_us < to_micros(midnight)),
+        )
+    first = pages.first_hour(store)
+    assert shown is not None and first is not None
+    ruled = baselines.compute(table, midnight)
+    if first.hour == 0:  # the pages leave out a first day that is not whole
+        assert shown.rates.keys() <= ruled.rates.keys()
+        for key, rate in shown.rates.items():
+            assert rate.items_per_hour == pytest.approx(ruled.rates[key].items_per_hour)
+            assert rate.dispersion == pytest.approx(ruled.rates[key].dispersion)
+
+
+def test_trend_has_every_hour_and_a_band(store: Store) -> None:
+    rows = data.trend(str(store.url), Dimension.COMPANY, "castlereach-bancorp", 168)
+    assert len(rows) == 168 and rows["start"].diff().dropna().eq(pd.Timedelta(hours=1)).all()
+    assert (rows["low"] <= rows["usual"]).all() and (rows["usual"] <= rows["high"]).all()
+    assert rows["index"].dropna().between(-1, 1).all()
+
+
+def test_items_of_a_company_name_it(store: Store) -> None:
+    watched = pages.items(store, 40, watched_only=True)
+    assert len(watched) == 40 and watched["companies"].map(bool).all()
+    assert watched["published_at"].is_monotonic_decreasing
+    one = pages.items(store, 5, company_id="noxarel-semiconductor")
+    assert one["companies"].map(lambda ids: "noxarel-semiconductor" in ids).all()
+    unread = one[one["language"] == "zh"]
+    assert len(unread) and unread["score"].isna().all()
+    assert len(pages.items(store, 30)) == 30
+
+
+def test_alert_filters(store: Store) -> None:
+    every = (*OPEN_STATES, AlertState.RESOLVED)
+    rows = pages.alert_rows(store, states=every)
+    assert len(rows) and rows["severity"].between(1, 5).all()
+    bank = pages.alert_rows(store, states=every, keys=("castlereach-bancorp",))
+    assert set(bank["key"]) == {"castlereach-bancorp"} and len(bank) < len(rows)
+    assert pages.alert_rows(store, states=every, min_severity=5)["severity"].min() == 5
+    assert pages.alert_rows(store, states=(AlertState.RESOLVED,), keys=("%",)).empty
+
+
+QUERIES: dict[str, Callable[[Store, datetime, str], object]] = {
+    "standing": lambda store, now, alert: pages.standing(store),
+    "totals": lambda store, now, alert: pages.totals(
+        store, Dimension.COMPANY_TOPIC, Grain.DAY, now - DAY, now
+    ),
+    "hours": lambda store, now, alert: pages.hours(
+        store, Dimension.COMPANY, ["castlereach-bancorp", "x"], now - DAY, now
+    ),
+    "history": lambda store, now, alert: pages.history(store, now - DAY, now),
+    "first_hour": lambda store, now, alert: pages.first_hour(store),
+    "items": lambda store, now, alert: pages.items(store, 50),
+    "items_watched": lambda store, now, alert: pages.items(store, 50, watched_only=True),
+    "items_company": lambda store, now, alert: pages.items(
+        store, 50, company_id="castlereach-bancorp"
+    ),
+    "alert_rows": lambda store, now, alert: pages.alert_rows(store, states=OPEN_STATES),
+    "alert_keys": lambda store, now, alert: pages.alert_keys(store),
+    "alert_history": lambda store, now, alert: alerts.history(store, alert),
+    "alert_notifications": lambda store, now, alert: outbox.of_alert(store, alert),
+    "series": lambda store, now, alert: buckets.series(
+        store, Dimension.MARKET, "all", Grain.HOUR, now - DAY, now
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_no_query_reads_or_sorts_a_large_table_whole(store: Store, name: str) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def listen(_c: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            seen.append((statement, values))
+
+    now = pages.standing(store).as_of
+    assert now is not None
+    alert_id = alerts.latest(store)[0].id
+    event.listen(store.engine, "before_cursor_execute", listen)
+    QUERIES[name](store, now, alert_id)
+    event.remove(store.engine, "before_cursor_execute", listen)
+    assert seen
+    whole = []
+    with store.engine.connect() as connection:
+        for statement, values in seen:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            steps = [str(row[3]) for row in plan]
+            sorts = any(step.startswith("USE TEMP B-TREE") for step in steps)
+            for step in steps:
+                words = step.split()
+                if words[0] != "SCAN" or words[1] in WHOLE or "CONSTANT" in words:
+                    continue
+                # Walking an index in order until the limit is reached is no reading whole.
+                if "USING" not in words or sorts:
+                    whole.append(f"{steps}: {' '.join(statement.split())[:400]}")
+    assert whole == []

@@ -1,0 +1,48 @@
+"""Batches: for serving without padding, for training every row once."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.batches import Rows, epoch_order, epoch_steps, padded
+from models.engines.openvino import _cut
+from models.tokens import equal_length_batches
+
+
+@given(st.lists(st.integers(1, 130), max_size=300), st.integers(1, 2_000))
+def test_serving_batches_hold_every_row_once_unpadded(lengths: list[int], budget: int) -> None:
+    ids = [[i] * n for i, n in enumerate(lengths)]
+    seen = []
+    for positions, rows in equal_length_batches(ids, budget):
+        assert rows.shape == (len(positions), len(ids[positions[0]]))
+        assert rows.size <= budget or len(positions) == 1
+        assert [list(row) for row in rows] == [ids[i] for i in positions]
+        assert sum(len(piece) for piece in _cut(rows)) == len(rows)
+        seen += positions
+    assert sorted(seen) == list(range(len(ids)))
+
+
+@given(st.lists(st.integers(1, 128), min_size=1, max_size=500), st.integers(1, 64), st.integers(0))
+def test_an_epoch_holds_every_row_once(lengths: list[int], size: int, seed: int) -> None:
+    order = epoch_order(lengths, size, np.random.default_rng(seed))
+    assert sorted(int(i) for batch in order for i in batch) == list(range(len(lengths)))
+
+
+def test_every_step_has_every_task_and_the_shorter_starts_over() -> None:
+    long = Rows(tuple([1] * n for n in range(1, 41)), (0,) * 40, (0,) * 40)
+    short = Rows(tuple([2] * n for n in range(1, 11)), (1,) * 10, (0,) * 10)
+    steps = list(epoch_steps({"long": long, "short": short}, 8, seed=1, epoch=0))
+    assert len(steps) == 5
+    assert all(set(step) == {"long", "short"} for step in steps)
+    again = list(epoch_steps({"long": long, "short": short}, 8, seed=1, epoch=0))
+    for one, other in zip(steps, again, strict=True):
+        assert np.array_equal(one["long"].ids, other["long"].ids)
+
+
+def test_padding_is_masked() -> None:
+    batch = padded(Rows(([5, 6, 7], [8]), (1, 0), (0, 1)), [1, 0])
+    assert batch.ids.tolist() == [[8, 0, 0], [5, 6, 7]]
+    assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert batch.labels.tolist() == [0, 1]
