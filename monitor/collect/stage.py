@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 STAGE = "collect"
 CHUNK = 1_000
+TURN = timedelta(seconds=5)  # sources that are due together are handed on together for so long
 BEAT = timedelta(seconds=1)
 BACKLOG_WAIT_S = 0.05
 
@@ -41,7 +42,10 @@ class Visits:
 
 
 class CollectStage:
-    """Takes a chunk of a visit each turn; waits while classifying is behind.
+    """Takes a chunk of the visits that are due each turn; waits while classifying is behind.
+
+    What a turn brings is handed on in order of publication, whichever source was asked first: who repeats
+    a story must not come before the story.
 
     Parameters
     ----------
@@ -94,25 +98,26 @@ class CollectStage:
         if self._backlog() >= self.max_backlog:
             return Effects(idle_s=BACKLOG_WAIT_S)
         now = self.clock.now()
-        if self._visited is None and not self._next_visit(now):
-            if not self.visits:
-                return Effects(done=True)
+        if not self.visits:
+            return Effects(done=True)
+        taken = self._turn(now)
+        if not taken and self._visited is None:
             return Effects(write=self._beat(now), idle_s=0.2)
-        visited = self._visited
-        chunk = self._chunk()
-        articles = [item for item in chunk if isinstance(item, Article)]
-        dead = [item for item in chunk if isinstance(item, DeadItem)]
         through = self.clock.now() if self.replays else now
-        if visited is not None and not visited.source.once:
-            articles = visited.repeats.fresh(articles)
+        dead = [item for _, item in taken if isinstance(item, DeadItem)]
+        new = self._new(taken)
+        articles = [item for _, items in new for item in items]
+        if not self.replays:
+            articles.sort(key=lambda item: item.published_at)
 
         def after() -> None:
-            self.read += len(chunk)
+            self.read += len(taken)
             self.dead += len(dead)
             self.metrics.collected.inc(len(articles))
             tell_dead(self.metrics, STAGE, dead)
-            if visited is not None:
-                visited.repeats.remember(articles)
+            for visits, items in new:
+                if not visits.source.once:
+                    visits.repeats.remember(items)
             # Only now: everything up to this time is in the stream.
             with self.store.write() as connection:
                 progress.save(connection, self._progress(through))
@@ -129,6 +134,17 @@ class CollectStage:
         lags = self.broker.lag("classify", ARTICLES).values()
         return sum(lag.records for lag in lags)
 
+    def _turn(self, now: datetime) -> list[tuple[Visits, Article | DeadItem]]:
+        """Take up to a chunk: of one visit of a replay, else of every source that is due."""
+        taken: list[tuple[Visits, Article | DeadItem]] = []
+        until = self.wall.now() + TURN
+        while len(taken) < CHUNK and (self._visited is not None or self._next_visit(now)):
+            assert self._visited is not None
+            self._take(self._visited, now, taken)
+            if self.replays or self.wall.now() >= until:
+                break
+        return taken
+
     def _next_visit(self, now: datetime) -> bool:
         """Begin the next visit that is due."""
         for visits in self.visits:
@@ -142,43 +158,56 @@ class CollectStage:
                 return True
         return False
 
-    def _chunk(self) -> list[Article | DeadItem]:
+    def _take(
+        self, visits: Visits, now: datetime, taken: list[tuple[Visits, Article | DeadItem]]
+    ) -> None:
         """Take items of the visit in hand; ends the visit when there are no more."""
-        assert self._visited is not None
-        visits = self._visited
-        chunk: list[Article | DeadItem] = []
         try:
-            while len(chunk) < CHUNK:
+            while len(taken) < CHUNK:
                 entry = self._held or next(self._items, None)
                 self._held = None
                 if entry is None:
-                    self._end(visits, "ok")
-                    break
+                    self._end(visits, now, "ok")
+                    return
                 at, item = entry
                 if isinstance(self.clock, ReplayClock):
-                    if self.clock.speed and chunk and at > self.clock.now():
+                    if self.clock.speed and taken and at > self.clock.now():
                         self._held = entry  # hand over what is due before waiting for this
-                        break
+                        return
                     self.clock.advance_to(at)
-                chunk.append(
-                    item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
-                )
+                article = item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
+                taken.append((visits, article))
         except SourceError as error:
-            self._end(visits, "failed", error.retry_after_s)
+            self._end(visits, now, "failed", error.retry_after_s)
             if visits.source.once:
                 raise ConfigError(str(error)) from error
             log.warning("source %s: %s", visits.source.name, error)
-        return chunk
 
-    def _end(self, visits: Visits, outcome: str, retry_after_s: float | None = None) -> None:
+    def _end(
+        self, visits: Visits, now: datetime, outcome: str, retry_after_s: float | None = None
+    ) -> None:
         self.metrics.visits.labels(outcome).inc()
         self._items = iter(())
         if visits.source.once:
             visits.source.close()
             self.visits.remove(visits)
         wait_s = max(visits.source.interval_s, retry_after_s or 0.0)
-        visits.due_at = self.clock.now() + timedelta(seconds=wait_s)
+        visits.due_at = now + timedelta(seconds=wait_s)
         self._visited = None
+
+    @staticmethod
+    def _new(
+        taken: Iterable[tuple[Visits, Article | DeadItem]],
+    ) -> list[tuple[Visits, list[Article]]]:
+        """Return what each source had not brought before."""
+        by_source: dict[int, tuple[Visits, list[Article]]] = {}
+        for visits, item in taken:
+            if isinstance(item, Article):
+                by_source.setdefault(id(visits), (visits, []))[1].append(item)
+        return [
+            (visits, items if visits.source.once else visits.repeats.fresh(items))
+            for visits, items in by_source.values()
+        ]
 
     def _beat(self, now: datetime) -> Callable[[Connection], None] | None:
         """Say now and then that collecting is alive and has nothing in hand."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from monitor.alert.show import as_json as alerts_as_json
 from monitor.alert.show import as_text
 from monitor.check import port_is_free
 from monitor.clock import AcceleratedClock
-from monitor.collect.source import SourceConfig
+from monitor.collect.raw import RawItem
+from monitor.collect.source import Source, SourceConfig
 from monitor.collect.sources import open_source
 from monitor.demo.feed import END, START, WATCHLIST, DemoFeedServer
-from monitor.domain import Alert
+from monitor.domain import Alert, DeadItem
 from monitor.errors import ConfigError
 from monitor.replay import drained
 from monitor.service import Service, open_outside
@@ -60,7 +61,8 @@ def run_demo(
     console = Console(stderr=True, highlight=False)
     settings = _settings(folder, kafka, dashboard_port)
     clock = AcceleratedClock(START, END + AFTERWARDS, (END - START).total_seconds() / duration_s)
-    feeds = DemoFeedServer(clock, port=feed_port)
+    shown = _Shown()
+    feeds = DemoFeedServer(shown, port=feed_port)
     service = None
     dashboard = Child("dashboard", "dashboards", ["--config", str(folder / "foreshock.toml")])
     try:
@@ -69,19 +71,7 @@ def run_demo(
             _serve(dashboard, settings)
         with console.status("loading the model"):
             outside = open_outside(settings, clock)
-            sources = [
-                open_source(
-                    SourceConfig(
-                        name=name,
-                        kind="feed",
-                        location=url,
-                        language=language,
-                        publisher=name,
-                        interval_s=VISIT_EVERY.total_seconds(),
-                    )
-                )
-                for name, url, language in feeds.sources()
-            ]
+            sources = [_Dated(open_source(config), shown) for config in _configs(feeds.sources())]
             service = Service(outside, _STAGES, sources, send=False)
         clock.restart()
         feeds.start()
@@ -104,6 +94,50 @@ def run_demo(
         if service is not None:
             service.close()
         feeds.stop()
+
+
+class _Shown:
+    """The time that the news sites show.
+
+    It stands still while the collector goes from one site to the next: at this speed a visit takes minutes
+    of the story, and a site asked later would show the answer to what another has yet to report.
+    """
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class _Dated:
+    """A source whose site shows what it had published when the visits of this turn began."""
+
+    def __init__(self, source: Source, shown: _Shown) -> None:
+        self._source = source
+        self._shown = shown
+        self.name = source.name
+        self.interval_s = source.interval_s
+        self.once = source.once
+
+    def poll(self, now: datetime) -> Iterator[RawItem | DeadItem]:
+        self._shown.at = now
+        return self._source.poll(now)
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def _configs(feeds: Iterable[tuple[str, str, str]]) -> Iterator[SourceConfig]:
+    for name, url, language in feeds:
+        yield SourceConfig(
+            name=name,
+            kind="feed",
+            location=url,
+            language=language,
+            publisher=name,
+            interval_s=VISIT_EVERY.total_seconds(),
+        )
 
 
 _STAGES = ("collect", "classify", "aggregate", "alert", "notify")
