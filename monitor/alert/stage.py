@@ -37,6 +37,7 @@ from monitor.stream.port import Broker, Message
 STAGE = "alert"
 LEASE_S = 15.0
 SIGNALS_PER_TURN = 500
+SETTLE = timedelta(seconds=3)  # the longest that a signal waits for the watermark in live operation
 EVIDENCE_PER_SURGE = 8
 IDLE_S = 0.25
 
@@ -66,6 +67,7 @@ class AlertStage:
         self.wall = wall
         self.metrics = metrics
         self._baselines: Baselines | None = None
+        self._seen_at: dict[int, datetime] = {}  # when a signal first waited, by seq
 
     def process(self, batch: Sequence[Input]) -> Effects:
         with self.store.write() as connection:
@@ -76,12 +78,13 @@ class AlertStage:
         with self.store.read() as connection:
             waiting = alerts.waiting_signals(connection, self._horizon(mark), SIGNALS_PER_TURN)
             state = progress.load(connection, STAGE).get((ALERTS, 0))
+        ready = self._ready(waiting, mark)
         until = whole_minute(mark.at) if mark else None
-        idle = not waiting and (until is None or (state is not None and until <= state.through_at))
+        idle = not ready and (until is None or (state is not None and until <= state.through_at))
 
         def write(connection: Connection) -> None:
             # Surges wait until no signal is left before the watermark: a story alert explains a surge.
-            self._signals(connection, waiting, mark)
+            self._signals(connection, ready, mark)
             if mark and until and len(waiting) < SIGNALS_PER_TURN:
                 self._surges(connection, state, until, mark)
                 self._expire(connection, until)
@@ -90,7 +93,7 @@ class AlertStage:
                     Progress(STAGE, ALERTS, 0, through_at=until, beat_at=self.wall.now()),
                 )
 
-        more = bool(relay.outputs) or len(waiting) == SIGNALS_PER_TURN
+        more = bool(relay.outputs) or len(ready) == SIGNALS_PER_TURN
         return Effects(
             write=None if idle else write,
             outputs=relay.outputs,
@@ -111,6 +114,25 @@ class AlertStage:
         if mark is None or not mark.replay:
             return None
         return mark.at
+
+    def _ready(
+        self, waiting: Sequence[alerts.Signal], mark: Watermark | None
+    ) -> list[alerts.Signal]:
+        """Return the signals that may be decided.
+
+        Partitions run side by side, so an echo may get here before its story. A signal waits for the
+        watermark, with which everything ingested before it is here too; but not for long, since one stalled
+        partition must not hold up the news of the others.
+        """
+        if mark is None or mark.replay:
+            return list(waiting)
+        now = self.wall.now()
+        self._seen_at = {signal.seq: self._seen_at.get(signal.seq, now) for signal in waiting}
+        return [
+            signal
+            for signal in waiting
+            if signal.ingested_at <= mark.at or now - self._seen_at[signal.seq] >= SETTLE
+        ]
 
     def _relay(self) -> Effects:
         with self.store.read() as connection:
@@ -135,7 +157,9 @@ class AlertStage:
     def _signals(
         self, connection: Connection, waiting: Sequence[alerts.Signal], mark: Watermark | None
     ) -> None:
-        items = articles.get(connection, [(id_, revision) for _, id_, revision in waiting])
+        items = articles.get(
+            connection, [(signal.article_id, signal.revision) for signal in waiting]
+        )
         for item in items:
             reason = self.story.withheld(item, self.names)
             if reason is not None:
@@ -147,7 +171,7 @@ class AlertStage:
                     max(0.0, (now - item.article.ingested_at).total_seconds())
                 )
                 self._take(connection, finding)
-        alerts.remove_signals(connection, [seq for seq, _, _ in waiting])
+        alerts.remove_signals(connection, [signal.seq for signal in waiting])
 
     # Surge alerts ---------------------------------------------------------------------------------
 

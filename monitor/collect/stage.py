@@ -41,6 +41,10 @@ class Visits:
     due_at: datetime = EPOCH
 
 
+# Of whose visit, the time a replay ingests it at (else None), and what.
+Taken = tuple[Visits, datetime | None, RawItem | DeadItem]
+
+
 class CollectStage:
     """Takes a chunk of the visits that are due each turn; waits while classifying is behind.
 
@@ -85,9 +89,9 @@ class CollectStage:
         self.max_backlog = max_backlog
         self.read = 0
         self.dead = 0
-        self._items: Iterator[tuple[datetime, RawItem | DeadItem]] = iter(())
+        self._items: Iterator[tuple[datetime | None, RawItem | DeadItem]] = iter(())
         self._visited: Visits | None = None
-        self._held: tuple[datetime, RawItem | DeadItem] | None = None
+        self._held: tuple[datetime | None, RawItem | DeadItem] | None = None
         self._beat_at = EPOCH
 
     @property
@@ -103,9 +107,11 @@ class CollectStage:
         taken = self._turn(now)
         if not taken and self._visited is None:
             return Effects(write=self._beat(now), idle_s=0.2)
-        through = self.clock.now() if self.replays else now
-        dead = [item for _, item in taken if isinstance(item, DeadItem)]
-        new = self._new(taken)
+        # What was taken together was ingested together: now that it is handed on.
+        through = self.clock.now()
+        read = [(visits, self._read(item, at or through)) for visits, at, item in taken]
+        dead = [item for _, item in read if isinstance(item, DeadItem)]
+        new = self._new((visits, item) for visits, item in read if isinstance(item, Article))
         articles = [item for _, items in new for item in items]
         if not self.replays:
             articles.sort(key=lambda item: item.published_at)
@@ -134,9 +140,9 @@ class CollectStage:
         lags = self.broker.lag("classify", ARTICLES).values()
         return sum(lag.records for lag in lags)
 
-    def _turn(self, now: datetime) -> list[tuple[Visits, Article | DeadItem]]:
+    def _turn(self, now: datetime) -> list[Taken]:
         """Take up to a chunk: of one visit of a replay, else of every source that is due."""
-        taken: list[tuple[Visits, Article | DeadItem]] = []
+        taken: list[Taken] = []
         until = self.wall.now() + TURN
         while len(taken) < CHUNK and (self._visited is not None or self._next_visit(now)):
             assert self._visited is not None
@@ -154,13 +160,11 @@ class CollectStage:
                 if self.replays:
                     self._items = ReplayTimes(self.wall.now()).follow(items)
                 else:
-                    self._items = ((self.clock.now(), item) for item in items)
+                    self._items = ((None, item) for item in items)
                 return True
         return False
 
-    def _take(
-        self, visits: Visits, now: datetime, taken: list[tuple[Visits, Article | DeadItem]]
-    ) -> None:
+    def _take(self, visits: Visits, now: datetime, taken: list[Taken]) -> None:
         """Take items of the visit in hand; ends the visit when there are no more."""
         try:
             while len(taken) < CHUNK:
@@ -170,18 +174,20 @@ class CollectStage:
                     self._end(visits, now, "ok")
                     return
                 at, item = entry
-                if isinstance(self.clock, ReplayClock):
+                if at is not None and isinstance(self.clock, ReplayClock):
                     if self.clock.speed and taken and at > self.clock.now():
                         self._held = entry  # hand over what is due before waiting for this
                         return
                     self.clock.advance_to(at)
-                article = item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
-                taken.append((visits, article))
+                taken.append((visits, at, item))
         except SourceError as error:
             self._end(visits, now, "failed", error.retry_after_s)
             if visits.source.once:
                 raise ConfigError(str(error)) from error
             log.warning("source %s: %s", visits.source.name, error)
+
+    def _read(self, item: RawItem | DeadItem, at: datetime) -> Article | DeadItem:
+        return item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
 
     def _end(
         self, visits: Visits, now: datetime, outcome: str, retry_after_s: float | None = None
@@ -196,17 +202,14 @@ class CollectStage:
         self._visited = None
 
     @staticmethod
-    def _new(
-        taken: Iterable[tuple[Visits, Article | DeadItem]],
-    ) -> list[tuple[Visits, list[Article]]]:
+    def _new(read: Iterable[tuple[Visits, Article]]) -> list[tuple[Visits, list[Article]]]:
         """Return what each source had not brought before."""
         by_source: dict[int, tuple[Visits, list[Article]]] = {}
-        for visits, item in taken:
-            if isinstance(item, Article):
-                by_source.setdefault(id(visits), (visits, []))[1].append(item)
+        for visits, article in read:
+            by_source.setdefault(id(visits), (visits, []))[1].append(article)
         return [
-            (visits, items if visits.source.once else visits.repeats.fresh(items))
-            for visits, items in by_source.values()
+            (visits, articles if visits.source.once else visits.repeats.fresh(articles))
+            for visits, articles in by_source.values()
         ]
 
     def _beat(self, now: datetime) -> Callable[[Connection], None] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from monitor.domain import (
     to_micros,
 )
 from monitor.store.database import Store
-from monitor.store.schema import alert_events, alerts, evidence, signals
+from monitor.store.schema import alert_events, alerts, articles, evidence, signals
 from monitor.store.upsert import insert
 
 
@@ -33,16 +34,27 @@ def add_signals(connection: Connection, keys: Iterable[tuple[str, str, datetime]
         connection.execute(signals.insert(), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A stored article that waits for the story rules."""
+
+    seq: int
+    article_id: str
+    revision: str
+    ingested_at: datetime
+
+
 def waiting_signals(connection: Connection, until: datetime | None, limit: int) -> list[Signal]:
-    """Return queued (seq, article id, revision), oldest ingest first; ``until`` bounds the ingest time."""
-    query = select(signals.c.seq, signals.c.article_id, signals.c.revision)
+    """Return what waits, oldest ingest first, then oldest publication; ``until`` bounds the ingest time."""
+    same = (articles.c.id == signals.c.article_id) & (articles.c.revision == signals.c.revision)
+    query = select(signals).outerjoin(articles, same)
     if until is not None:
         query = query.where(signals.c.ingested_us <= to_micros(until))
-    query = query.order_by(signals.c.ingested_us, signals.c.article_id).limit(limit)
-    return [(row.seq, row.article_id, row.revision) for row in connection.execute(query)]
-
-
-Signal = tuple[int, str, str]
+    order = (signals.c.ingested_us, articles.c.published_us, signals.c.article_id)
+    return [
+        Signal(row.seq, row.article_id, row.revision, from_micros(row.ingested_us))
+        for row in connection.execute(query.order_by(*order).limit(limit))
+    ]
 
 
 def remove_signals(connection: Connection, seqs: Sequence[int]) -> None:

@@ -215,11 +215,11 @@ def test_signals_are_taken_in_order_of_ingest(store: Store) -> None:
         everything = alerts.waiting_signals(connection, None, 10)
         until = alerts.waiting_signals(connection, T0 + timedelta(minutes=1), 10)
         first = alerts.waiting_signals(connection, None, 1)
-    assert [signal[1] for signal in everything] == [digest("a"), digest("b")]
+    assert [signal.article_id for signal in everything] == [digest("a"), digest("b")]
     assert until == first == everything[:1]
 
     with store.write() as connection:
-        alerts.remove_signals(connection, [everything[0][0]])
+        alerts.remove_signals(connection, [everything[0].seq])
         alerts.remove_signals(connection, [])
         assert alerts.waiting_signals(connection, None, 10) == everything[1:]
 
