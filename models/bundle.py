@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models.errors import BundleError
-from models.labels import HEADS
+from models.labels import Head, HeadKind
 from models.tables import file_sha256
 from models.text import NORMALISATION_VERSION
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "bundle.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "weights.safetensors"
@@ -45,20 +45,24 @@ class Bundle:
         Where its files lie.
     name, version
         Stored with every prediction, beside `hash`.
-    labels
-        Labels of each head, in the order of its logits.
+    heads
+        In the order of the graph's outputs.
     languages
         ISO 639-1 codes the model reads; other texts get no prediction.
     base
         ``name`` and ``sha256`` of the encoder it started from.
     method
-        ``kind`` (``lora`` or ``full``) and, for ``lora``, ``rank``.
+        How the encoder was trained: ``kind`` and its options, see `models.adapters.adapted`.
+    marker
+        Token id that stands for the company asked about; None without a target head.
     max_tokens
         Longer texts are cut, special tokens included.
     normalisation_version
         Of `models.text`, as trained.
     temperatures
         Divisor of each head's logits; see `models.calibrate`.
+    thresholds
+        Least confidence of each head's answer, in [0, 1]; below it the head abstains.
     precision
         Arithmetic of each engine: the bundle fixes it, never the load.
     files
@@ -67,19 +71,21 @@ class Bundle:
         What was measured, how it was trained, on which files.
     hash
         SHA-256 over everything a prediction depends on, as hex: files, normalisation version,
-        labels, languages, temperatures, precision, length limit and base; not the metrics.
+        heads, languages, temperatures, thresholds, precision, length limit, marker and base; not the metrics.
     """
 
     folder: Path
     name: str
     version: str
-    labels: Mapping[str, tuple[str, ...]]
+    heads: tuple[Head, ...]
     languages: tuple[str, ...]
     base: Mapping[str, str]
     method: Mapping[str, Any]
+    marker: int | None
     max_tokens: int
     normalisation_version: int
     temperatures: Mapping[str, float]
+    thresholds: Mapping[str, float]
     precision: Mapping[str, str]
     files: Mapping[str, str]
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -94,15 +100,22 @@ class Bundle:
         material = {
             "files": dict(self.files),
             "normalisation_version": self.normalisation_version,
-            "labels": {k: list(v) for k, v in self.labels.items()},
+            "heads": _heads(self.heads),
+            "marker": self.marker,
             "languages": list(self.languages),
             "temperatures": dict(self.temperatures),
+            "thresholds": dict(self.thresholds),
             "precision": dict(self.precision),
             "max_tokens": self.max_tokens,
             "base": dict(self.base),
         }
         text = json.dumps(material, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Labels of each head, by name, in order."""
+        return {head.name: head.labels for head in self.heads}
 
     def path(self, name: str) -> Path:
         """Where one of its files lies."""
@@ -126,13 +139,15 @@ def write_manifest(bundle: Bundle) -> None:
         "name": bundle.name,
         "version": bundle.version,
         "hash": bundle.hash,
-        "labels": {k: list(v) for k, v in bundle.labels.items()},
+        "heads": _heads(bundle.heads),
         "languages": list(bundle.languages),
         "base": dict(bundle.base),
         "method": dict(bundle.method),
+        "marker": bundle.marker,
         "max_tokens": bundle.max_tokens,
         "normalisation_version": bundle.normalisation_version,
         "temperatures": dict(bundle.temperatures),
+        "thresholds": dict(bundle.thresholds),
         "precision": dict(bundle.precision),
         "files": dict(bundle.files),
         "metrics": bundle.metrics,
@@ -188,6 +203,10 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     return bundle
 
 
+def _heads(heads: Iterable[Head]) -> list[dict[str, Any]]:
+    return [{"name": h.name, "kind": h.kind.value, "labels": list(h.labels)} for h in heads]
+
+
 def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         found = content.get("schema_version") if isinstance(content, dict) else None
@@ -200,13 +219,18 @@ def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
             folder=folder,
             name=str(content["name"]),
             version=str(content["version"]),
-            labels={str(k): tuple(map(str, v)) for k, v in content["labels"].items()},
+            heads=tuple(
+                Head(str(h["name"]), HeadKind(h["kind"]), tuple(map(str, h["labels"])))
+                for h in content["heads"]
+            ),
             languages=tuple(map(str, content["languages"])),
             base=dict(content["base"]),
             method=dict(content["method"]),
+            marker=None if content["marker"] is None else int(content["marker"]),
             max_tokens=int(content["max_tokens"]),
             normalisation_version=int(content["normalisation_version"]),
             temperatures={str(k): float(v) for k, v in content["temperatures"].items()},
+            thresholds={str(k): float(v) for k, v in content["thresholds"].items()},
             precision=dict(content["precision"]),
             files=dict(content["files"]),
             metrics=dict(content["metrics"]),
@@ -217,11 +241,6 @@ def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
         raise BundleError(
             f"{manifest}: field missing or of another kind: {error!r}; {_REPAIR}"
         ) from error
-    if bundle.labels != HEADS:
-        raise BundleError(
-            f"{manifest}: its heads or labels are not those of models.labels; "
-            "use the foreshock that wrote it, or train it anew"
-        )
     if bundle.normalisation_version != NORMALISATION_VERSION:
         raise BundleError(
             f"{manifest}: trained on texts of normalisation {bundle.normalisation_version}, this "

@@ -13,8 +13,9 @@ from models.bundle import TOKENIZER, Bundle, load_bundle
 from models.engines import Engine
 from models.engines.choice import choose_engine
 from models.errors import BundleError
-from models.labels import sentiment_score
-from models.metrics import softmax
+from models.labels import SENTIMENTS, HeadKind, sentiment_score
+from models.metrics import sigmoid, softmax
+from models.targets import mark_target, unmarked
 from models.tokens import encode, equal_length_batches, load_tokenizer
 
 
@@ -28,12 +29,20 @@ class Prediction:
         Most probable topic, and its calibrated probability.
     sentiment, sentiment_probabilities
         Most probable sentiment; P(negative), P(neutral), P(positive), calibrated.
+    unsure
+        Heads whose answer is less probable than the bundle's threshold: a person should look.
     """
 
     topic: str | None = None
     topic_probability: float | None = None
     sentiment: str | None = None
     sentiment_probabilities: tuple[float, float, float] | None = None
+    unsure: frozenset[str] = frozenset()
+
+    @property
+    def read(self) -> bool:
+        """Whether the model read the text."""
+        return self.topic is not None or self.sentiment is not None
 
     @property
     def score(self) -> float | None:
@@ -134,6 +143,72 @@ class Classifier:
 
     def logits(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Raw logits of each head, ``(texts, labels) float32``."""
+        return self._logits([unmarked(text) for text in texts])
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether the bundle can be asked about one company of a text."""
+        return any(
+            head.kind is HeadKind.TARGET and head.labels == SENTIMENTS for head in self.bundle.heads
+        )
+
+    def predict_targets(
+        self, texts: Sequence[str], names: Sequence[Sequence[str]]
+    ) -> list[Prediction]:
+        """Sentiment towards one company per text; see `target_probabilities`. Topics are None."""
+        found = self.target_probabilities(texts, names)
+        least = self.bundle.thresholds[self._target_head()]
+        return [
+            Prediction(
+                sentiment=SENTIMENTS[best],
+                sentiment_probabilities=(low, middle, high),
+                unsure=frozenset({"target"} if max(low, middle, high) < least else ()),
+            )
+            for best, (low, middle, high) in zip(
+                found.argmax(axis=1).tolist(), found.tolist(), strict=True
+            )
+        ]
+
+    def target_probabilities(
+        self, texts: Sequence[str], names: Sequence[Sequence[str]]
+    ) -> NDArray[np.float64]:
+        """Sentiment towards one company per text: a second pass, with the company marked.
+
+        Parameters
+        ----------
+        texts
+            As `models.text.model_input` makes them.
+        names
+            Of each text, the names of the company as they may stand in it.
+
+        Returns
+        -------
+        NDArray
+            P(negative), P(neutral), P(positive), calibrated, ``(texts, 3) float64``.
+
+        Raises
+        ------
+        BundleError
+            When the bundle has no target head.
+        """
+        logits = self.target_logits(texts, names)
+        return softmax(logits, self.bundle.temperatures[self._target_head()])
+
+    def target_logits(
+        self, texts: Sequence[str], names: Sequence[Sequence[str]]
+    ) -> NDArray[np.float32]:
+        """Raw logits behind `target_probabilities`, ``(texts, labels) float32``."""
+        head = self._target_head()
+        marked = [mark_target(text, each) for text, each in zip(texts, names, strict=True)]
+        return self._logits(marked)[head]
+
+    def _target_head(self) -> str:
+        for head in self.bundle.heads:
+            if head.kind is HeadKind.TARGET:
+                return head.name
+        raise BundleError(f"{self.bundle.name} has no head for the sentiment towards a company")
+
+    def _logits(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         ids = encode(self._tokenizer, texts)
         batches = list(equal_length_batches(ids, self._engine.token_budget))
         computed = self._engine.run([rows for _, rows in batches])
@@ -148,23 +223,47 @@ class Classifier:
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """Calibrated probabilities of each head, ``(texts, labels) float64``."""
+        kinds = {head.name: head.kind for head in self.bundle.heads}
         return {
-            head: softmax(values, self.bundle.temperatures[head])
+            head: (sigmoid if kinds[head] is HeadKind.MULTI else softmax)(
+                values, self.bundle.temperatures[head]
+            )
             for head, values in self.logits(texts).items()
         }
 
     def _decode(self, probabilities: dict[str, NDArray[np.float64]]) -> list[Prediction]:
-        topics, sentiments = self.bundle.labels["topic"], self.bundle.labels["sentiment"]
-        best = probabilities["topic"].argmax(axis=1)
-        moods = probabilities["sentiment"]
-        rows = zip(
-            best.tolist(),
-            probabilities["topic"].max(axis=1).tolist(),
-            moods.argmax(axis=1).tolist(),
-            moods.tolist(),
-            strict=True,
-        )
+        labels = self.bundle.labels
+        topics, moods = probabilities.get("topic"), probabilities.get("sentiment")
+        if moods is not None and labels["sentiment"] != SENTIMENTS:
+            moods = None  # another question under the same name
+        count = len(next(iter(probabilities.values())))
+        topic: list[tuple[str | None, float | None]] = [(None, None)] * count
+        if topics is not None:
+            best = topics.argmax(axis=1).tolist()
+            topic = [
+                (labels["topic"][number], probability)
+                for number, probability in zip(best, topics.max(axis=1).tolist(), strict=True)
+            ]
+        mood: list[tuple[str | None, tuple[float, float, float] | None]] = [(None, None)] * count
+        if moods is not None:
+            best = moods.argmax(axis=1).tolist()
+            mood = [
+                (SENTIMENTS[number], (low, middle, high))
+                for number, (low, middle, high) in zip(best, moods.tolist(), strict=True)
+            ]
+        least = self.bundle.thresholds
         return [
-            Prediction(topics[topic], probability, sentiments[mood], (low, middle, high))
-            for topic, probability, mood, (low, middle, high) in rows
+            Prediction(
+                *first,
+                *second,
+                unsure=frozenset(
+                    head
+                    for head, sure in (
+                        ("topic", first[1]),
+                        ("sentiment", None if second[1] is None else max(second[1])),
+                    )
+                    if sure is not None and sure < least[head]
+                ),
+            )
+            for first, second in zip(topic, mood, strict=True)
         ]

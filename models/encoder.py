@@ -1,47 +1,82 @@
-"""The trainable model: one BERT encoder, mean pooling, one linear head per task (torch)."""
+"""The trainable model: one BERT encoder, mean pooling, a linear head per question (torch)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
+from models.adapters import adapted, has_adapter, of_adapter
 from models.base import Base
+from models.bundle import WEIGHTS, Bundle
+from models.errors import ModelError
+from models.labels import Head, HeadKind
 
 ADAPTER_PREFIX = "adapter."
 HEAD_PREFIX = "head."
 ENCODER_PREFIX = "encoder."
 
 
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What heads look at: means of the last layer, ``(batch, width) float32`` each.
+
+    ``text`` is over every token, ``marked`` over the markers of the company asked about (zeros where there
+    is none).
+    """
+
+    text: Tensor
+    marked: Tensor
+
+
 class MultiHead(nn.Module):
-    """Encoder with several classification heads over its mean-pooled last layer.
+    """Encoder with several heads over the mean of its last layer.
 
     Mean pooling over tokens as in Reimers and Gurevych 2019 (Sentence-BERT, section 3), which is
-    how the default base was pretrained.
+    how the default base was pretrained. A target head sees the mean over the markers as well.
 
     Parameters
     ----------
     encoder
         A transformers encoder.
     heads
-        Number of labels of each head.
+        In the order of the outputs.
     dropout
         Before each head, in training only.
+    marker
+        Token id of `models.targets.MARKER`; needed by target heads.
     """
 
-    def __init__(self, encoder: nn.Module, heads: Mapping[str, int], dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        heads: Sequence[Head],
+        dropout: float = 0.1,
+        marker: int | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.kinds = {head.name: head.kind for head in heads}
+        self.marker = marker
+        if marker is None and HeadKind.TARGET in self.kinds.values():
+            raise ValueError("a target head needs the marker's token id")
         self.width = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.dropout = nn.Dropout(dropout)
-        self.heads = nn.ModuleDict({name: nn.Linear(self.width, n) for name, n in heads.items()})
+        self.heads = nn.ModuleDict(
+            {
+                head.name: nn.Linear(
+                    self.width * (2 if head.kind is HeadKind.TARGET else 1), len(head.labels)
+                )
+                for head in heads
+            }
+        )
 
-    def pooled(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mean of the last layer over the tokens.
+    def features(self, ids: Tensor, mask: Tensor | None = None) -> Features:
+        """Read texts.
 
         Parameters
         ----------
@@ -49,34 +84,69 @@ class MultiHead(nn.Module):
             ``(batch, tokens) int64``.
         mask
             ``(batch, tokens)``, 1 for a token and 0 for padding; None when nothing is padded.
-
-        Returns
-        -------
-        Tensor
-            ``(batch, width) float32``.
         """
-        hidden: Tensor = self.encoder(
-            input_ids=ids, attention_mask=mask, token_type_ids=torch.zeros_like(ids)
-        ).last_hidden_state
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        if self._has_types:
+            inputs["token_type_ids"] = torch.zeros_like(ids)
+        hidden: Tensor = self.encoder(**inputs).last_hidden_state
         if mask is None:
-            return hidden.mean(dim=1)
-        weights = mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+            text = hidden.mean(dim=1)
+        else:
+            weights = mask.unsqueeze(-1).to(hidden.dtype)
+            text = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+        if self.marker is None:
+            return Features(text.float(), torch.zeros_like(text, dtype=torch.float32))
+        at = (ids == self.marker).unsqueeze(-1).to(hidden.dtype)
+        marked = (hidden * at).sum(dim=1) / at.sum(dim=1).clamp(min=1)
+        return Features(text.float(), marked.float())
+
+    @property
+    def _has_types(self) -> bool:
+        return bool(getattr(self.encoder.config, "type_vocab_size", 0))
+
+    def pooled(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Mean of the last layer over the tokens, ``(batch, width) float32``; see `features`."""
+        return self.features(ids, mask).text
+
+    def logits(self, head: str, features: Features) -> Tensor:
+        """Logits of one head, ``(batch, labels)``."""
+        seen = features.text
+        if self.kinds[head] is HeadKind.TARGET:
+            seen = torch.cat([features.text, features.marked], dim=1)
+        logits: Tensor = self.heads[head](self.dropout(seen))
+        return logits
 
     def forward(self, ids: Tensor) -> tuple[Tensor, ...]:
         """Logits of every head for rows of one length, ``(batch, labels)`` each."""
-        pooled = self.pooled(ids)
-        return tuple(head(pooled) for head in self.heads.values())
+        features = self.features(ids)
+        return tuple(self.logits(head, features) for head in self.heads)
 
 
-def build(base: Base, heads: Mapping[str, int], *, dropout: float = 0.1) -> MultiHead:
+def build(
+    base: Base,
+    heads: Sequence[Head],
+    *,
+    dropout: float = 0.1,
+    encoder_dropout: float | None = None,
+    marker: int | None = None,
+) -> MultiHead:
     """A model with the base's weights and fresh heads, in float32.
 
-    Dropout's rate inside the encoder is the base's own.
+    Parameters
+    ----------
+    encoder_dropout
+        Inside the encoder; None for the base's own.
+    marker
+        Token id for target heads; the embeddings grow where the base does not have it.
     """
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
+    if encoder_dropout is not None:
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            if hasattr(config, name):
+                setattr(config, name, encoder_dropout)
     # The pooler over [CLS] is never read: leave it out, so that it is neither adapted nor saved.
-    extra: dict[str, Any] = {"add_pooling_layer": False} if config.model_type == "bert" else {}
+    pooler = config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra-base")
+    extra: dict[str, Any] = {"add_pooling_layer": False} if pooler else {}
     encoder = AutoModel.from_pretrained(
         base.folder,
         config=config,
@@ -85,42 +155,24 @@ def build(base: Base, heads: Mapping[str, int], *, dropout: float = 0.1) -> Mult
         dtype=torch.float32,
         **extra,
     )
-    return MultiHead(encoder, heads, dropout)
-
-
-def add_adapter(model: MultiHead, rank: int) -> None:
-    """Freeze the encoder and train a low-rank adapter on each of its linear layers.
-
-    LoRA: Hu et al. 2021, section 4.1; scale alpha / rank with alpha = 2 * rank. Without dropout
-    of its own: the encoder has it, and another pass over every activation triples a step's time
-    on CPUs.
-    """
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", bias="none"
-    )
-    model.encoder = get_peft_model(model.encoder, config)
+    if marker is not None and marker >= config.vocab_size:
+        encoder.resize_token_embeddings(marker + 1)
+    return MultiHead(encoder, heads, dropout, marker)
 
 
 def trained_state(model: MultiHead) -> dict[str, Tensor]:
     """What training changed: heads, and the adapter or every weight of the encoder."""
     state = {f"{HEAD_PREFIX}{k}": v for k, v in model.heads.state_dict().items()}
-    if _has_adapter(model):
-        from peft import get_peft_model_state_dict
-
-        inner = {
-            f"{ADAPTER_PREFIX}{k}": v for k, v in get_peft_model_state_dict(model.encoder).items()
-        }
+    encoder = model.encoder.state_dict()
+    if has_adapter(model.encoder):
+        inner = {f"{ADAPTER_PREFIX}{k}": v for k, v in encoder.items() if of_adapter(k)}
     else:
-        inner = {f"{ENCODER_PREFIX}{k}": v for k, v in model.encoder.state_dict().items()}
+        inner = {f"{ENCODER_PREFIX}{k}": v for k, v in encoder.items()}
     return {k: v.detach().contiguous().clone() for k, v in (state | inner).items()}
 
 
-def as_shipped(state: dict[str, Tensor], *, full: bool) -> dict[str, Tensor]:
-    """The tensors a bundle keeps: an adapter as it is, a whole encoder in float16 (half the size)."""
-    if not full:
-        return state
+def as_shipped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors a bundle keeps: in float16, half the size."""
     return {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
 
 
@@ -131,41 +183,31 @@ def load_trained(model: MultiHead, state: Mapping[str, Tensor]) -> None:
         return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
     model.heads.load_state_dict(part(HEAD_PREFIX))
-    if _has_adapter(model):
-        from peft import set_peft_model_state_dict
-
-        set_peft_model_state_dict(model.encoder, part(ADAPTER_PREFIX))
+    if has_adapter(model.encoder):
+        found = part(ADAPTER_PREFIX)
+        wanted = {name for name in model.encoder.state_dict() if of_adapter(name)}
+        if wanted != set(found):
+            raise ModelError(
+                f"the weights are of another adapter: {len(wanted ^ set(found))} names differ, such as "
+                f"{sorted(wanted ^ set(found))[0]!r}"
+            )
+        model.encoder.load_state_dict(found, strict=False)
     else:
         model.encoder.load_state_dict(part(ENCODER_PREFIX))
 
 
-def restore(base: Base, heads: Mapping[str, int], weights: Path, rank: int | None) -> MultiHead:
-    """The trained model of a bundle, adapter merged, in evaluation mode.
-
-    Parameters
-    ----------
-    base, heads
-        As trained.
-    weights
-        The bundle's safetensors file.
-    rank
-        Adapter's rank; None when every weight was trained.
-    """
+def restore(bundle: Bundle, base: Base) -> MultiHead:
+    """The trained model of a bundle, adapter merged, in evaluation mode."""
     from safetensors.torch import load_file
 
-    model = build(base, heads)
-    if rank is not None:
-        add_adapter(model, rank)
-    load_trained(model, load_file(weights))
+    model = build(base, bundle.heads, marker=bundle.marker)
+    model.encoder = adapted(model.encoder, bundle.method)
+    load_trained(model, load_file(bundle.path(WEIGHTS)))
     return merged(model)
 
 
 def merged(model: MultiHead) -> MultiHead:
     """Fold the adapter into the encoder, in place, and switch dropout off."""
-    if _has_adapter(model):
+    if has_adapter(model.encoder):
         model.encoder = model.encoder.merge_and_unload()  # type: ignore[operator]
     return model.eval()
-
-
-def _has_adapter(model: MultiHead) -> bool:
-    return hasattr(model.encoder, "peft_config")

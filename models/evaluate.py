@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 
 from models.classifier import Classifier
 from models.errors import DataError
-from models.metrics import ECE_BINS, Ints, Metrics, measure
-from models.tables import read_labelled
+from models.labels import Head, HeadKind
+from models.metrics import (
+    ECE_BINS,
+    Metrics,
+    MultiMetrics,
+    measure,
+    measure_multi,
+    sigmoid,
+    softmax,
+)
+from models.tables import Labelled, read_labelled
 
 _CHUNK = 512
 
@@ -41,18 +50,16 @@ class Report:
     split: str | None
     model: str
     labels: tuple[str, ...]
-    metrics: Metrics
+    metrics: Metrics | MultiMetrics
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, for programs."""
-        m = self.metrics
-        return {
+        found = {
             "task": self.task,
             "file": self.file,
             "split": self.split,
             "model": self.model,
             **self.headline(),
-            "ece_bins": ECE_BINS,
             "classes": {
                 name: {
                     "precision": c.precision,
@@ -60,14 +67,21 @@ class Report:
                     "f1": c.f1,
                     "support": c.support,
                 }
-                for name, c in zip(self.labels, m.classes, strict=True)
+                for name, c in zip(self.labels, self.metrics.classes, strict=True)
             },
-            "confusion": {"labels": list(self.labels), "rows_are_truth": m.confusion.tolist()},
         }
+        if isinstance(self.metrics, Metrics):
+            rows = self.metrics.confusion.tolist()
+            found["ece_bins"] = ECE_BINS
+            found["accuracy_at_coverage"] = dict(self.metrics.accuracy_at)
+            found["confusion"] = {"labels": list(self.labels), "rows_are_truth": rows}
+        return found
 
     def headline(self) -> dict[str, Any]:
-        """The five figures of the set as a whole."""
+        """The figures of the set as a whole."""
         m = self.metrics
+        if isinstance(m, MultiMetrics):
+            return {"n": m.n, "exact": m.exact, "macro_f1": m.macro_f1, "micro_f1": m.micro_f1}
         return {
             "n": m.n,
             "accuracy": m.accuracy,
@@ -84,6 +98,7 @@ def evaluate_file(
     text: str,
     label: str,
     split: str | None = None,
+    target: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Measure a classifier on a labelled file.
@@ -92,10 +107,11 @@ def evaluate_file(
     ----------
     classifier
         Loaded.
-    path, text, label, split
-        See `models.tables.read_labelled`.
+    path, text, label, split, target
+        See `models.tables.read_labelled`; `target` is the column of the company, which a target head
+        needs and others do not take.
     task
-        ``topic`` or ``sentiment``.
+        Name of a head of the bundle.
     progress
         Told (rows done, rows in all).
 
@@ -104,46 +120,70 @@ def evaluate_file(
     DataError
         When the head does not exist, or the file lacks what was asked for.
     """
-    names = classifier.bundle.labels.get(task)
-    if names is None:
+    head = next((head for head in classifier.bundle.heads if head.name == task), None)
+    if head is None:
         raise DataError(
             f"no head {task!r} in {classifier.bundle.name}; "
             f"it has {', '.join(map(repr, classifier.bundle.labels))}"
         )
-    data = read_labelled(path, text=text, label=label, names=names, split=split)
-    probabilities = _in_chunks(classifier, task, data.texts, progress)
-    return report(
-        task,
-        path.name,
-        split,
-        f"{classifier.bundle.name} {classifier.bundle.version} ({classifier.engine_detail})",
-        names,
-        np.array(data.labels, dtype=np.int64),
-        probabilities,
-    )
+    if (head.kind is HeadKind.TARGET) != (target is not None):
+        needs = "needs" if head.kind is HeadKind.TARGET else "does not take"
+        raise DataError(f"the head {task!r} {needs} --target, the column of the company")
+    data = read_labelled(path, text=text, label=label, head=head, split=split, target=target)
+    return served_report(classifier, head, path.name, split, data, progress)
+
+
+def served_report(
+    classifier: Classifier,
+    head: Head,
+    file: str,
+    split: str | None,
+    data: Labelled,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Measure a classifier on rows that were read; see `evaluate_file`."""
+    bundle = classifier.bundle
+    model = f"{bundle.name} {bundle.version} ({classifier.engine_detail})"
+    return report(head, file, split, model, data, _in_chunks(classifier, head, data, progress))
 
 
 def report(
-    task: str,
+    head: Head,
     file: str,
     split: str | None,
     model: str,
-    labels: Sequence[str],
-    truth: Ints,
+    data: Labelled,
     probabilities: NDArray[np.float64],
 ) -> Report:
     """Measure predicted probabilities, whoever computed them."""
-    return Report(task, file, split, model, tuple(labels), measure(truth, probabilities))
+    metrics: Metrics | MultiMetrics
+    if head.kind is HeadKind.MULTI:
+        metrics = measure_multi(np.asarray(data.labels) > 0, probabilities >= 0.5)
+    else:
+        metrics = measure(np.asarray(data.labels), probabilities)
+    return Report(head.name, file, split, model, head.labels, metrics)
+
+
+def probabilities_of(
+    head: Head, logits: NDArray[np.float32], temperature: float
+) -> NDArray[np.float64]:
+    """Calibrated probabilities of a head's logits, ``(rows, labels) float64``."""
+    return (sigmoid if head.kind is HeadKind.MULTI else softmax)(logits, temperature)
 
 
 def _in_chunks(
     classifier: Classifier,
-    task: str,
-    texts: Sequence[str],
+    head: Head,
+    data: Labelled,
     progress: Callable[[int, int], None],
 ) -> NDArray[np.float64]:
     parts = []
-    for start in range(0, len(texts), _CHUNK):
-        parts.append(classifier.probabilities(texts[start : start + _CHUNK])[task])
-        progress(min(start + _CHUNK, len(texts)), len(texts))
+    for start in range(0, len(data), _CHUNK):
+        texts: Sequence[str] = data.texts[start : start + _CHUNK]
+        if head.kind is HeadKind.TARGET:
+            names = [[name] for name in data.targets[start : start + _CHUNK]]
+            parts.append(classifier.target_probabilities(texts, names))
+        else:
+            parts.append(classifier.probabilities(texts)[head.name])
+        progress(min(start + _CHUNK, len(data)), len(data))
     return np.concatenate(parts)

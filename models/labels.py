@@ -1,11 +1,13 @@
-"""The label sets every bundle speaks, in their fixed order.
+"""Heads and the label sets the shipped bundles speak, in their fixed order.
 
 Standard library only: the domain imports this module and nothing else of ``models``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 #: The 20 topics of Twitter Financial News Topic (MIT), in the order of its published label ids.
 TOPICS: tuple[str, ...] = (
@@ -34,8 +36,40 @@ TOPICS: tuple[str, ...] = (
 #: Sentiment classes, worst first, so that an index reads as an order.
 SENTIMENTS: tuple[str, str, str] = ("negative", "neutral", "positive")
 
-#: The heads of a bundle and the labels of each, in output order.
-HEADS: Mapping[str, tuple[str, ...]] = {"topic": TOPICS, "sentiment": SENTIMENTS}
+
+class HeadKind(StrEnum):
+    """How a head answers."""
+
+    SINGLE = "single"  # one of its labels: softmax
+    MULTI = "multi"  # any number of its labels: a sigmoid each
+    TARGET = "target"  # one of its labels, about one company in the text: softmax
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question a model answers.
+
+    Parameters
+    ----------
+    name
+        In bundles, tables and on the command line.
+    kind
+        See `HeadKind`.
+    labels
+        In the order of its logits.
+    """
+
+    name: str
+    kind: HeadKind
+    labels: tuple[str, ...]
+
+
+#: Labels of the heads we know by name; a bundle may hold others, with labels of its own.
+KNOWN_LABELS: dict[str, tuple[str, ...]] = {
+    "topic": TOPICS,
+    "sentiment": SENTIMENTS,
+    "target": SENTIMENTS,
+}
 
 
 def sentiment_score(probabilities: Sequence[float]) -> float:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.abstain import COVERAGES, risk_coverage
+
 ECE_BINS = 15
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Metrics:
         weighted the mean by support.
     ece
         Expected calibration error, in [0, 1]; see `expected_calibration_error`.
+    accuracy_at
+        Accuracy on the most confident share of the rows, by share; see `models.abstain`.
     classes
         Figures of each label, in the head's order.
     confusion
@@ -50,6 +57,7 @@ class Metrics:
     macro_f1: float
     weighted_f1: float
     ece: float
+    accuracy_at: Mapping[float, float]
     classes: tuple[ClassFigures, ...]
     confusion: Ints
 
@@ -83,17 +91,74 @@ def measure(truth: Ints, probabilities: Floats) -> Metrics:
     recall = _ratio(hits, support)
     f1 = _ratio(2 * hits, support + guessed)
     seen = (support + guessed) > 0
+    curve = risk_coverage(truth, probabilities)
     return Metrics(
         n=len(truth),
         accuracy=float(hits.sum() / len(truth)),
         macro_f1=float(f1[seen].mean()),
         weighted_f1=float((f1 * support).sum() / len(truth)),
         ece=expected_calibration_error(truth, probabilities),
+        accuracy_at={share: curve.accuracy_at(share) for share in COVERAGES},
         classes=tuple(
             ClassFigures(float(p), float(r), float(f), int(s))
             for p, r, f, s in zip(precision, recall, f1, support, strict=True)
         ),
         confusion=confusion,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MultiMetrics:
+    """How a head that may give several labels did on a labelled set.
+
+    Parameters
+    ----------
+    n
+        Rows.
+    exact
+        Share of rows without a mistake.
+    macro_f1, micro_f1
+        In [0, 1]. Macro is the plain mean over the labels that occur in truth or prediction, micro
+        counts every label of every row alike.
+    classes
+        Figures of each label, in the head's order.
+    """
+
+    n: int
+    exact: float
+    macro_f1: float
+    micro_f1: float
+    classes: tuple[ClassFigures, ...]
+
+
+def measure_multi(truth: Flags, guess: Flags) -> MultiMetrics:
+    """Metrics of predicted label sets against the truth, ``(rows, labels) bool`` both.
+
+    Raises
+    ------
+    ValueError
+        When there are no rows, or the shapes differ.
+    """
+    if truth.ndim != 2 or truth.shape != guess.shape or not len(truth):
+        raise ValueError(
+            f"expected two (rows, labels) of one shape, got {truth.shape}, {guess.shape}"
+        )
+    hits = (truth & guess).sum(axis=0).astype(np.float64)
+    support, guessed = truth.sum(axis=0), guess.sum(axis=0)
+    f1 = _ratio(2 * hits, support + guessed)
+    seen = (support + guessed) > 0
+    both = int(support.sum() + guessed.sum())
+    return MultiMetrics(
+        n=len(truth),
+        exact=float((truth == guess).all(axis=1).mean()),
+        macro_f1=float(f1[seen].mean()) if seen.any() else 1.0,
+        micro_f1=float(2 * hits.sum() / both) if both else 1.0,
+        classes=tuple(
+            ClassFigures(float(p), float(r), float(f), int(s))
+            for p, r, f, s in zip(
+                _ratio(hits, guessed), _ratio(hits, support), f1, support, strict=True
+            )
+        ),
     )
 
 
@@ -127,6 +192,12 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
     raised = np.exp(scaled)
     normal: Floats = raised / raised.sum(axis=1, keepdims=True)
     return normal
+
+
+def sigmoid(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
+    """Logits as probabilities, each on its own, in float64."""
+    scaled = logits.astype(np.float64) / temperature
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)))
 
 
 def _ratio(over: NDArray[np.floating], under: NDArray[np.number]) -> Floats:

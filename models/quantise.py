@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +25,14 @@ _HEADS = r"__module\.heads\..*"
 
 
 def export_graph(model: MultiHead) -> Any:
-    """The float32 graph: input ``(batch, tokens) int64``, one output of logits per head.
+    """The float32 graph in OpenVINO: input ``(batch, tokens) int64``, one output of logits per head.
 
     It has no attention mask: rows come in equal length, without padding.
     """
     import torch
 
     openvino = load_openvino()
-    example = torch.tensor([[101, 2023, 2003, 102], [101, 1037, 3231, 102]])
+    example = torch.tensor([[1, 2, 3, 2], [1, 3, 2, 2]])  # ids that any vocabulary has
     with torch.inference_mode():
         graph = openvino.convert_model(
             model.eval(), example_input=example, input=[("ids", [-1, -1], openvino.Type.i64)]
@@ -56,16 +58,18 @@ def quantise(graph: Any, calibration: Sequence[Ids]) -> Any:
     from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
 
     rows = [np.array([ids], dtype=np.int64) for ids in calibration]
-    return nncf.quantize(
-        graph,
-        nncf.Dataset(rows),
-        model_type=nncf.ModelType.TRANSFORMER,
-        subset_size=len(rows),
-        ignored_scope=nncf.IgnoredScope(patterns=[_HEADS]),
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA)
-        ),
-    )
+    # NNCF draws its progress on standard output, where a command's answer goes.
+    with contextlib.redirect_stdout(sys.stderr):
+        return nncf.quantize(
+            graph,
+            nncf.Dataset(rows),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=len(rows),
+            ignored_scope=nncf.IgnoredScope(patterns=[_HEADS]),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA)
+            ),
+        )
 
 
 def save_graph(graph: Any, folder: Path) -> None:

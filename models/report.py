@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import ascii_lowercase
 
 from models.evaluate import Report
-from models.metrics import ECE_BINS
+from models.metrics import ECE_BINS, Metrics
 
 
 def as_text(report: Report) -> str:
@@ -13,31 +13,35 @@ def as_text(report: Report) -> str:
 
     Classes are keyed by letters, so that twenty of them fit beside each other.
     """
-    keys = ascii_lowercase
     m = report.metrics
     width = max(len(name) for name in report.labels)
     lines = [
         f"{report.task} on {report.file}" + (f", split {report.split}" if report.split else ""),
         f"model        {report.model}",
-        f"n            {m.n}",
-        f"accuracy     {m.accuracy:.4f}",
-        f"macro_f1     {m.macro_f1:.4f}",
-        f"weighted_f1  {m.weighted_f1:.4f}",
-        f"ece          {m.ece:.4f}  ({ECE_BINS} bins of equal width; Guo et al. 2017)",
-        "",
-        f"   {'class':<{width}}  precision  recall      f1  support",
     ]
-    for key, name, c in zip(keys, report.labels, m.classes, strict=False):
+    for name, value in report.headline().items():
+        lines.append(f"{name:<12} {value if name == 'n' else f'{value:.4f}'}")
+    if isinstance(m, Metrics):
+        lines[-1] += f"  ({ECE_BINS} bins of equal width; Guo et al. 2017)"
+        at = "  ".join(f"{share:.0%} {value:.4f}" for share, value in m.accuracy_at.items())
+        lines.append(f"accuracy on the most confident share of the rows: {at}")
+    lines += ["", f"   {'class':<{width}}  precision  recall      f1  support"]
+    for key, name, c in zip(_keys(len(report.labels)), report.labels, m.classes, strict=True):
         lines.append(
             f"{key}  {name:<{width}}  {c.precision:>9.3f}  {c.recall:>6.3f}  {c.f1:>6.3f}"
             f"  {c.support:>7}"
         )
-    lines += ["", "confusion: rows are the truth, columns the prediction", *_confusion(report)]
+    if isinstance(m, Metrics) and len(report.labels) <= len(ascii_lowercase):
+        lines += ["", "confusion: rows are the truth, columns the prediction", *_confusion(m)]
     return "\n".join(lines)
 
 
-def _confusion(report: Report) -> list[str]:
-    matrix = report.metrics.confusion.tolist()
+def _keys(labels: int) -> list[str]:
+    return list(ascii_lowercase[:labels]) if labels <= len(ascii_lowercase) else [" "] * labels
+
+
+def _confusion(metrics: Metrics) -> list[str]:
+    matrix = metrics.confusion.tolist()
     cells = [[str(n) if n else "." for n in row] for row in matrix]
     widths = [max(len(row[j]) for row in cells) + 1 for j in range(len(cells))]
     head = "".join(f"{k:>{w}}" for k, w in zip(ascii_lowercase, widths, strict=False))

@@ -10,12 +10,17 @@ import gzip
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.errors import DataError
+from models.labels import Head, HeadKind
 from models.text import model_input
 
 _BAD_ROWS_SHOWN = 3
@@ -30,17 +35,18 @@ class Labelled:
     texts
         As the classifier reads them (`models.text.model_input`).
     labels
-        Index of each text's label, in the order of the head's labels.
+        Index of each text's label in the head's order, ``(texts,) int64``; for a head that may give
+        several, ``(texts, labels) float32`` of 0 and 1.
+    targets
+        The company asked about in each text, for a target head; else empty.
     """
 
     texts: tuple[str, ...]
-    labels: tuple[int, ...]
+    labels: NDArray[np.generic]
+    targets: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
-
-    def __add__(self, other: Labelled) -> Labelled:
-        return Labelled(self.texts + other.texts, self.labels + other.labels)
 
 
 def read_labelled(
@@ -48,73 +54,125 @@ def read_labelled(
     *,
     text: str,
     label: str,
-    names: Sequence[str],
+    head: Head,
     split: str | None = None,
-    keep: Callable[[dict[str, str]], bool] | None = None,
+    target: str | None = None,
 ) -> Labelled:
-    """Read one split of a labelled file.
+    """Read one split of a labelled file, or all of it where `split` is None; see `read_splits`."""
+    splits = read_splits(
+        path, text=text, label=label, head=head, target=target, by=split is not None
+    )
+    if split is None:
+        return splits[""]
+    if split not in splits:
+        there = ", ".join(map(repr, sorted(splits))) or "none"
+        raise DataError(f"{path}: no rows of split {split!r}; its splits are {there}")
+    return splits[split]
+
+
+def read_splits(
+    path: Path,
+    *,
+    text: str,
+    label: str,
+    head: Head,
+    target: str | None = None,
+    where: Mapping[str, str] = MappingProxyType({}),
+    by: bool = True,
+) -> dict[str, Labelled]:
+    """Read a labelled file.
 
     Parameters
     ----------
     path
         ``.csv``, ``.csv.gz``, ``.jsonl`` or ``.jsonl.gz``, utf-8, with named columns.
-    text, label
-        Columns that hold the text and its label.
-    names
-        The labels that may stand in `label`, in the head's order.
-    split
-        Only rows whose ``split`` column says so; None for every row.
-    keep
-        A further condition on a row.
-
-    Returns
-    -------
-    Labelled
+    text, label, target
+        Columns that hold the text, its label (for a head that may give several, joined by bars; empty for
+        none) and the company asked about.
+    head
+        Whose labels may stand in `label`.
+    where
+        Only rows whose columns hold these values.
+    by
+        Whether the file has a ``split`` column to read rows by; else every row is under ``""``.
 
     Raises
     ------
     DataError
-        When the file cannot be read, or lacks the column, the split or a known label; the
-        message names those there are.
+        When the file cannot be read or has no rows, or lacks a column or a known label; the message names
+        those there are.
     """
-    index = {name: i for i, name in enumerate(names)}
-    texts: list[str] = []
-    labels: list[int] = []
-    splits: set[str] = set()
+    index = {name: i for i, name in enumerate(head.labels)}
+    texts: dict[str, list[str]] = {}
+    numbers: dict[str, list[list[int]]] = {}
+    targets: dict[str, list[str]] = {}
     unknown: dict[str, int] = {}
-    for line, row in read_rows(path):
-        for column in (text, label) + (("split",) if split is not None else ()):
-            if column not in row:
-                raise DataError(
-                    f"{path} line {line}: no column {column!r}; "
-                    f"its columns are {', '.join(map(repr, row))}"
-                )
-        if split is not None:
-            splits.add(row["split"])
-            if row["split"] != split:
-                continue
-        if keep is not None and not keep(row):
+    columns = [text, label, *where, *(["split"] if by else []), *([target] if target else [])]
+    for line, row in checked_rows(path, columns):
+        if any(row[column] != value for column, value in where.items()):
             continue
-        number = index.get(row[label])
-        if number is None:
-            unknown.setdefault(row[label], line)
-            continue
-        texts.append(model_input(row[text]))
-        labels.append(number)
+        names = label_names(row[label], head.kind)
+        for name in names:
+            if name not in index:
+                unknown.setdefault(name, line)
+        split = row["split"] if by else ""
+        texts.setdefault(split, []).append(model_input(row[text]))
+        numbers.setdefault(split, []).append([index.get(name, 0) for name in names])
+        if target is not None:
+            targets.setdefault(split, []).append(row[target])
     if unknown:
         shown = ", ".join(
             f"{name!r} (line {line})" for name, line in list(unknown.items())[:_BAD_ROWS_SHOWN]
         )
         raise DataError(
             f"{path}: column {label!r} holds labels this head does not have: {shown}; "
-            f"it has {', '.join(map(repr, names))}"
+            f"it has {', '.join(map(repr, head.labels))}"
         )
     if not texts:
-        if split is not None and split not in splits:
-            there = ", ".join(map(repr, sorted(splits))) or "none"
-            raise DataError(f"{path}: no rows of split {split!r}; its splits are {there}")
         raise DataError(f"{path}: no rows to read")
-    return Labelled(tuple(texts), tuple(labels))
+    return {
+        split: Labelled(tuple(found), _array(numbers[split], head), tuple(targets.get(split, ())))
+        for split, found in texts.items()
+    }
+
+
+def read_texts(path: Path, text: str, split: str | None = None) -> list[str]:
+    """Texts of a file as they stand in it, of one split or of all; raises as `read_splits` does."""
+    columns = [text, *(["split"] if split is not None else [])]
+    texts = [
+        row[text]
+        for _, row in checked_rows(path, columns)
+        if split is None or row["split"] == split
+    ]
+    if not texts:
+        raise DataError(f"{path}: no rows" + (f" of split {split!r}" if split else ""))
+    return texts
+
+
+def label_names(cell: str, kind: HeadKind) -> list[str]:
+    """The labels in a cell: one, or for a multi-label head any number, joined by bars."""
+    return [name for name in cell.split("|") if name] if kind is HeadKind.MULTI else [cell]
+
+
+def checked_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows as `read_rows` gives them; raises `DataError` at a row that lacks one of the columns."""
+    for line, row in read_rows(path):
+        for column in columns:
+            if column not in row:
+                raise DataError(
+                    f"{path} line {line}: no column {column!r}; "
+                    f"its columns are {', '.join(map(repr, row))}"
+                )
+        yield line, row
+
+
+def _array(numbers: Sequence[Sequence[int]], head: Head) -> NDArray[np.generic]:
+    if head.kind is not HeadKind.MULTI:
+        return np.array([row[0] for row in numbers], dtype=np.int64)
+    array = np.zeros((len(numbers), len(head.labels)), dtype=np.float32)
+    for line, row in enumerate(numbers):
+        array[line, list(row)] = 1.0
+    return array
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

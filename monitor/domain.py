@@ -88,13 +88,19 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A watched company named in an item; ``start`` and ``end`` index the title (or lead) characters."""
+    """A watched company named in an item; ``start`` and ``end`` index the title (or lead) characters.
+
+    ``sentiment`` and ``score`` are towards this company; ``None`` when the model does not read the language
+    or has no head for it.
+    """
 
     company_id: str
     alias: str
     field: str  # "title" or "lead"
     start: int
     end: int
+    sentiment: str | None = None
+    score: float | None = None  # P(positive) - P(negative), in [-1, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,10 @@ class RiskMatch:
     rule: str
     event: str
     severity: int  # 1 (notable) .. 5 (existential)
-    stage: str  # "confirmed", "rumour", "denied", "stale" (an old event, told again)
+    # "confirmed", "rumour", "denied", "stale" (an old event, told again), "resolved" (it is over)
+    stage: str
     evidence: str
+    confidence: float = 0.8  # how often the rule was right where it was measured, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,13 @@ class ClassifiedArticle:
     def company_ids(self) -> tuple[str, ...]:
         """Each named company once, in order of first mention."""
         return tuple(dict.fromkeys(mention.company_id for mention in self.mentions))
+
+    def towards(self, company_id: str) -> tuple[str | None, float | None]:
+        """Return sentiment and score towards a company; the item's own where there is none."""
+        for mention in self.mentions:
+            if mention.company_id == company_id and mention.score is not None:
+                return mention.sentiment, mention.score
+        return self.sentiment, self.score
 
 
 class Grain(StrEnum):
@@ -185,7 +200,7 @@ class Evidence:
     url: str | None
     quote: str
     score: float | None
-    mark: str  # "", "rumour", "denied", "stale": never a fresh report when set
+    mark: str  # "", "rumour", "denied", "stale", "resolved": never a fresh report when set
 
 
 @dataclass(frozen=True, slots=True)

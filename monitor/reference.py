@@ -26,7 +26,7 @@ Written by `python -m monitor.reference` from the code: edit the help texts ther
 
 def reference() -> str:
     """Return the whole document, Markdown."""
-    parts = (HEAD, commands(), settings(), metrics(), stages(), extensions())
+    parts = (HEAD, commands(), settings(), recipes(), metrics(), stages(), extensions())
     return "\n".join(parts)
 
 
@@ -59,16 +59,39 @@ def settings() -> str:
         "",
     ]
     for heading, model in sections(Settings):
-        about = inspect.cleandoc(model.__doc__ or "")
-        lines += [f"### `{heading}`", "", about, ""]
-        rows = []
-        for key, info in model.model_fields.items():
-            if _section(info.annotation) is not None:
-                continue
-            default = "required" if info.is_required() else _value(info.get_default())
-            rows.append((f"`{key}`", _type(info.annotation), default, info.description))
-        lines += _table(("key", "type", "default", "what it sets"), rows)
+        lines += [f"### `{heading}`", "", *_keys(model)]
     return "\n".join(lines)
+
+
+def recipes() -> str:
+    """Return every key of a training recipe."""
+    from models.training.config import TrainConfig
+
+    lines = [
+        "## Training recipes",
+        "",
+        "TOML for `foreshock train --config`; `--set KEY=VALUE` changes one key.",
+        "",
+        "### the recipe itself",
+        "",
+        *_keys(TrainConfig),
+    ]
+    for heading, model in sections(TrainConfig):
+        lines += [f"### `{heading}`", "", *_keys(model)]
+    return "\n".join(lines)
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    rows = []
+    for key, info in model.model_fields.items():
+        if _section(info.annotation) is not None:
+            continue
+        default = "required"
+        if not info.is_required():
+            default = _value(info.get_default(call_default_factory=True))
+        rows.append((f"`{key}`", _type(info.annotation), default, info.description))
+    about = inspect.cleandoc(model.__doc__ or "")
+    return [about, "", *_table(("key", "type", "default", "what it sets"), rows)]
 
 
 def metrics() -> str:
@@ -127,6 +150,8 @@ def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ty
             continue
         name = f"{prefix}{key}"
         many = typing.get_origin(info.annotation) is tuple
+        if typing.get_origin(info.annotation) is dict:
+            name += ".NAME"
         yield (f"[[{name}]]" if many else f"[{name}]"), inner
         yield from sections(inner, f"{name}.")
 
@@ -153,9 +178,11 @@ def _spelling(param: Any) -> str:
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of a nested section, or of a list of them."""
+    """Return the model of a nested section, of a list of them, or of those of a name each."""
     if typing.get_origin(annotation) is tuple:
         annotation = typing.get_args(annotation)[0]
+    if typing.get_origin(annotation) is dict:
+        annotation = typing.get_args(annotation)[1]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return None
@@ -167,8 +194,12 @@ def _type(annotation: Any) -> str:
         return " or ".join(f'`"{value}"`' for value in arguments)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_type(part) for part in arguments if part is not type(None))
+    if origin is typing.Annotated:
+        return _type(arguments[0])
     if origin is tuple:
         return f"list of {_type(arguments[0])}"
+    if origin is dict:
+        return f"{_type(arguments[1])} by name"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f'`"{member.value}"`' for member in annotation)
     plain = {"str": "text", "SecretStr": "secret", "Path": "path", "bool": "true or false"}
@@ -178,7 +209,7 @@ def _type(annotation: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    if value is None or value == ():
+    if value is None or value == () or value == {}:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()

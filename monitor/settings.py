@@ -152,7 +152,9 @@ class DateSettings(Section):
 class StorySettings(Section):
     """Story alerts: a watched company, a risk event, a negative tone."""
 
-    pack: Path | None = Field(None, description="Risk pack (YAML); the shipped one by default.")
+    pack: Path | None = Field(
+        None, description="Risk pack: a YAML file or a folder of them; the shipped one by default."
+    )
     min_severity: int = Field(3, ge=1, le=5, description="Least severity of an event that fires.")
     severe: int = Field(
         4, ge=1, le=5, description="From here on the model must contradict to stop it."

@@ -145,6 +145,8 @@ def _detail(url: str, story: AlertStory) -> None:
             st.badge("rumour", color="yellow")
         if alert.details.get("denied"):
             st.badge("denied", color="yellow")
+        if alert.details.get("over"):
+            st.badge("reported over", color="gray")
     newest = explain.span(data.now(url) - alert.updated_at)
     parts = [
         words.event(alert),

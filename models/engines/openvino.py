@@ -39,6 +39,7 @@ class OpenVinoEngine:
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         openvino = load_openvino()
         threads = threads or _usable_cores()
+        precision = bundle.precision.get(self.name, "float32")
         core = openvino.Core()
         core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": str(_SHAPES_KEPT)})
         try:
@@ -47,8 +48,9 @@ class OpenVinoEngine:
                 graph,
                 "CPU",
                 {
-                    # Otherwise CPUs with bfloat16 would round the float32 parts differently.
-                    "INFERENCE_PRECISION_HINT": "f32",
+                    # Never the CPU's choice: one with bfloat16 would round the float32 parts of an
+                    # int8 graph differently.
+                    "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
                     "NUM_STREAMS": str(threads),
                     "INFERENCE_NUM_THREADS": str(threads),
                     "ENABLE_CPU_PINNING": "NO",
@@ -64,8 +66,8 @@ class OpenVinoEngine:
         self._queue.set_callback(self._collect)
         self._lock = Lock()
         self._results: list[Logits | None] = []
-        precision = bundle.precision.get(self.name, "float32")
-        self.detail = f"cpu: OpenVINO static {precision}"
+        static = "static " if precision == "int8" else ""
+        self.detail = f"cpu: OpenVINO {static}{precision}"
 
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:
         """Logits of every batch; see `models.engines.Engine`."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
-from models.base import FOLDER_VARIABLE, resolve_base
-from models.bundle import WEIGHTS, Bundle
+from models.base import resolve_base
+from models.bundle import Bundle
 from models.engines import Ids2D, Logits
 from models.errors import BundleError, MissingExtraError
 
@@ -45,7 +44,7 @@ class TorchEngine:
             from models.encoder import restore
         except ImportError as error:
             raise MissingExtraError("the torch engine", "gpu", error.name or "torch") from error
-        base = resolve_base(os.environ.get(FOLDER_VARIABLE) or bundle.base["name"])
+        base = resolve_base(bundle.base["name"])
         if base.sha256 != bundle.base["sha256"]:
             raise BundleError(
                 f"{base.folder}: is not the base bundle {bundle.name} was trained from: its "
@@ -58,9 +57,7 @@ class TorchEngine:
         self._torch = torch
         self._device = torch.device(device)
         self._bfloat16 = device == "cuda"
-        rank = bundle.method.get("rank")
-        heads = {head: len(names) for head, names in bundle.labels.items()}
-        self._model = restore(base, heads, bundle.path(WEIGHTS), rank).to(self._device)
+        self._model = restore(bundle, base).to(self._device)
         self.detail = f"{device}: torch {'bfloat16' if self._bfloat16 else 'float32'}"
 
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:

@@ -29,36 +29,45 @@ def contributions(
     DataFrame
         Columns dimension, key, published_us, publisher and the sums of `monitor.store.buckets.SUMS`.
     """
-    rows: list[tuple[str, str, int, str, int, int, int, int, int, int]] = []
+    rows: list[tuple[str | int, ...]] = []
     for sign, items in ((1, counted), (-1, displaced)):
         for item in items:
             if not item.article.date_status.believable:
                 continue
-            score = 0 if item.score is None else round(item.score * SCORE_UNIT)
-            tail = (
-                to_micros(item.article.published_at),
-                item.article.publisher,
-                sign,
-                sign * (item.sentiment == "positive"),
-                sign * (item.sentiment == "neutral"),
-                sign * (item.sentiment == "negative"),
-                sign * score,
-                sign * (score * score // SCORE_UNIT),
-            )
-            rows += [(dimension.value, key, *tail) for dimension, key in keys_of(item)]
+            head = (to_micros(item.article.published_at), item.article.publisher, sign)
+            tails: dict[str | None, tuple[int, ...]] = {
+                None: _mood(sign, item.sentiment, item.score)
+            }
+            for company_id in item.company_ids:
+                tails[company_id] = _mood(sign, *item.towards(company_id))
+            rows += [
+                (dimension.value, key, *head, *tails[company_id])
+                for dimension, key, company_id in keys_of(item)
+            ]
     return pd.DataFrame(rows, columns=["dimension", "key", "published_us", "publisher", *SUMS])
 
 
-def keys_of(item: ClassifiedArticle) -> list[tuple[Dimension, str]]:
-    """Return every (dimension, key) that an article counts in."""
-    keys = [(Dimension.MARKET, MARKET_KEY)]
+def keys_of(item: ClassifiedArticle) -> list[tuple[Dimension, str, str | None]]:
+    """Return every (dimension, key) that an article counts in, and the company whose side it is read from."""
+    keys: list[tuple[Dimension, str, str | None]] = [(Dimension.MARKET, MARKET_KEY, None)]
     if item.topic is not None:
-        keys.append((Dimension.TOPIC, item.topic))
+        keys.append((Dimension.TOPIC, item.topic, None))
     for company_id in item.company_ids:
-        keys.append((Dimension.COMPANY, company_id))
+        keys.append((Dimension.COMPANY, company_id, company_id))
         if item.topic is not None:
-            keys.append((Dimension.COMPANY_TOPIC, f"{company_id}|{item.topic}"))
+            keys.append((Dimension.COMPANY_TOPIC, f"{company_id}|{item.topic}", company_id))
     return keys
+
+
+def _mood(sign: int, sentiment: str | None, score: float | None) -> tuple[int, ...]:
+    units = 0 if score is None else round(score * SCORE_UNIT)
+    return (
+        sign * (sentiment == "positive"),
+        sign * (sentiment == "neutral"),
+        sign * (sentiment == "negative"),
+        sign * units,
+        sign * (units * units // SCORE_UNIT),
+    )
 
 
 def bucket_rows(frame: pd.DataFrame) -> pd.DataFrame:

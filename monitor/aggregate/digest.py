@@ -24,7 +24,7 @@ class Digest:
 
     articles: int  # stored revisions
     ids: str  # "id revision"
-    labels: str  # "id revision topic sentiment"
+    labels: str  # "id revision topic sentiment company=sentiment ..."
     buckets: str  # bucket rows as stored
     recount: str  # bucket rows as the stored articles make them
     buckets_match: bool
@@ -45,7 +45,12 @@ def digest(store: Store) -> Digest:
             for item, _ in chunk:
                 key = f"{item.article.id} {item.article.revision}"
                 ids.update(f"{key}\n".encode())
-                labels.update(f"{key} {item.topic or '-'} {item.sentiment or '-'}\n".encode())
+                sides = "".join(
+                    f" {company_id}={item.towards(company_id)[0] or '-'}"
+                    for company_id in sorted(item.company_ids)
+                )
+                mood = f"{item.topic or '-'} {item.sentiment or '-'}"
+                labels.update(f"{key} {mood}{sides}\n".encode())
             frame = contributions(item for item, current in chunk if current)
             for grain, rows in bucket_rows(frame).groupby("grain"):
                 parts[str(grain)].append(rows)

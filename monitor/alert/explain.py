@@ -20,6 +20,7 @@ SAID = (
     "quote",
     "stage",
     "denied",
+    "over",
     "model",
 )
 
@@ -132,6 +133,8 @@ def _explain_story(alert: Alert, name: str) -> list[str]:
         said.append("At least one publisher reports it as a fact.")
     if details.get("denied"):
         said.append("It has been denied; the denial is among the evidence.")
+    if details.get("over"):
+        said.append("It is reported to be over; that report is among the evidence.")
     said.append(f"{count(alert.items, 'item')} from {count(alert.publishers, 'publisher')}.")
     return said
 

@@ -279,7 +279,7 @@ class AlertStage:
                 title=item.article.title,
                 url=item.article.url,
                 quote=item.article.title,
-                score=item.score,
+                score=item.towards(surge.key)[1],
                 mark="",
             )
             for item in items

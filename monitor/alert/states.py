@@ -24,6 +24,7 @@ from monitor.domain import (
 MAX_EVIDENCE = 50
 PUBLISHERS_OF_RUMOUR = 2  # this many independent publishers make a rumour worth telling
 PUBLISHERS_AGAINST_STALE = 3
+ANSWERING = ("denied", "stale", "resolved")  # marks of evidence that is no fresh report
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Step:
     """What a finding did: the alert to save, and the change people may be told of (or ``None``)."""
 
     alert: Alert
-    change: str | None  # fired, escalated, confirmed, denied, reopened, resolved; None: it grew
+    # fired, escalated, confirmed, denied, over, reopened, resolved; None: it grew
+    change: str | None
 
 
 def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
@@ -77,7 +79,7 @@ def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
         steps.append(ended)
         alert = ended.alert
     if alert is None or alert.resolved_at is not None:
-        if finding.mark == "denied":
+        if finding.mark in ("denied", "resolved"):
             return steps
         if alert is not None and _goes_on(alert, finding, life):
             steps.append(_reopened(alert, finding))
@@ -153,6 +155,8 @@ def _updated(alert: Alert, finding: Finding) -> Step:
         return Step(fired, "fired")
     if finding.mark == "denied":
         return Step(grown, None if alert.details.get("denied") else "denied")
+    if finding.mark == "resolved":
+        return Step(grown, None if alert.details.get("over") else "over")
     if finding.fires and finding.severity > alert.severity:
         # Worse than what was acknowledged: people have to look again.
         return Step(replace(grown, state=AlertState.FIRING, title=finding.title), "escalated")
@@ -185,11 +189,13 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
     details = {**alert.details, **finding.details}
     if finding.mark in ("denied", "stale"):
         details[finding.mark] = True
+    if finding.mark == "resolved":
+        details["over"] = True
     if finding.mark == "" and finding.fires:
         details["stage"] = "confirmed"
     elif finding.mark == "rumour" and details.get("stage") != "confirmed":
         details["stage"] = "rumour"
-    publishers = len({item.publisher for item in proof if item.mark not in ("denied", "stale")})
+    publishers = len({item.publisher for item in proof if item.mark not in ANSWERING})
     # A rumour cannot make a told alert graver in silence: its confirmation would be no news then.
     counts = finding.fires or (alert.state is AlertState.PENDING and finding.mark == "rumour")
     worse = counts and finding.severity > alert.severity

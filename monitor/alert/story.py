@@ -25,6 +25,7 @@ from monitor.domain import (
 )
 
 NEW = timedelta(days=2)
+ANSWERS = ("denied", "resolved")  # stages that answer a report; they are no report themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class StoryRule:
     def withheld(self, item: ClassifiedArticle, names: Names) -> str | None:
         """Return why an item that concerns the rule does not count, or ``None`` when it does.
 
-        Reasons are a closed set (they label a metric): stale, undated, model_disagrees.
+        Reasons are a closed set (they label a metric): stale, undated, model_disagrees. The model disagrees
+        when it does so for every company the item is about; one headline may be good news for one of two.
         """
         strongest = strongest_risk(item)
         if republished(item):
@@ -75,14 +77,20 @@ class StoryRule:
             return "stale"
         if not item.article.date_status.believable:
             return "undated"
-        if item.score is None or strongest.stage == "denied":
+        if any(self._agrees(item, company_id, names) for company_id in subjects(item)):
             return None
+        return "model_disagrees"
+
+    def _agrees(self, item: ClassifiedArticle, company_id: str, names: Names) -> bool:
+        strongest = strongest_risk(item)
+        _, score = item.towards(company_id)
+        if score is None or strongest.stage in ANSWERS or republished(item):
+            return True
         severe = strongest.severity >= self.severe and strongest.event not in names.two_sided
-        limit = self.contradiction if severe else self.agreement
-        return "model_disagrees" if item.score > limit else None
+        return score <= (self.contradiction if severe else self.agreement)
 
     def findings(self, item: ClassifiedArticle, names: Names, now: datetime) -> Iterator[Finding]:
-        """Yield one finding per company named, for an item that is not withheld.
+        """Yield one finding per company it is bad news for, for an item that is not withheld.
 
         ``now`` is the time of the decision.
         """
@@ -92,18 +100,21 @@ class StoryRule:
         if republished(item):
             mark = "stale"
         doubt = " (unconfirmed)" if mark == "rumour" else ""
-        evidence = Evidence(
-            article_id=article.id,
-            revision=article.revision,
-            published_at=article.published_at,
-            publisher=article.publisher,
-            title=article.title,
-            url=article.url,
-            quote=risk.evidence,
-            score=item.score,
-            mark=mark,
-        )
         for company_id in subjects(item):
+            if not self._agrees(item, company_id, names):
+                continue
+            _, score = item.towards(company_id)
+            evidence = Evidence(
+                article_id=article.id,
+                revision=article.revision,
+                published_at=article.published_at,
+                publisher=article.publisher,
+                title=article.title,
+                url=article.url,
+                quote=risk.evidence,
+                score=score,
+                mark=mark,
+            )
             name = names.companies.get(company_id, company_id)
             yield Finding(
                 fingerprint=f"story|{company_id}|{names.families.get(risk.event, risk.event)}",
@@ -120,7 +131,7 @@ class StoryRule:
                 details={
                     "rule": risk.rule,
                     "quote": risk.evidence,
-                    "score": item.score,
+                    "score": score,
                     "model": item.model_version,
                 },
                 evidence=(evidence,),
@@ -135,9 +146,9 @@ def republished(item: ClassifiedArticle) -> bool:
 
 
 def strongest_risk(item: ClassifiedArticle) -> RiskMatch:
-    """Return the most severe match; a confirmed one before a rumour before a denial at equal severity."""
-    order = {"confirmed": 2, "rumour": 1, "denied": 0}
-    return max(item.risks, key=lambda risk: (risk.severity, order.get(risk.stage, 0)))
+    """Return the most severe match; at equal severity, the one that is more of a reason to act."""
+    order = ("denied", "stale", "resolved", "rumour", "confirmed")
+    return max(item.risks, key=lambda risk: (risk.severity, order.index(risk.stage)))
 
 
 def subjects(item: ClassifiedArticle) -> tuple[str, ...]:

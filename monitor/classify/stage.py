@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from models.classifier import Classifier, Prediction
 from models.text import model_input
 from monitor.clock import Clock
-from monitor.domain import Article, ClassifiedArticle
+from monitor.domain import Article, ClassifiedArticle, Mention
 from monitor.entities.resolver import Resolver
 from monitor.metrics import Metrics
 from monitor.pipeline import CLASSIFIEDS, Effects, Input
@@ -45,9 +46,7 @@ class ClassifyStage:
                 [model_input(article.title, article.lead) for article in articles],
                 [None if article.language == "und" else article.language for article in articles],
             )
-        read = sum(prediction.topic is not None for prediction in predictions)
-        self.metrics.predictions.labels("read").inc(read)
-        self.metrics.predictions.labels("not_read").inc(len(predictions) - read)
+            named = self._mentions(articles, predictions)
         now = self.wall.now()
         self._measure(batch, now)
         messages = [
@@ -55,17 +54,54 @@ class ClassifyStage:
                 article.id,
                 CLASSIFIED.encode(
                     Classified(
-                        self._classified(article, prediction, now),
+                        self._classified(article, prediction, mentions, now),
                         Origin(entry.record.partition, entry.record.offset),
                     )
                 ),
             )
-            for entry, article, prediction in zip(batch, articles, predictions, strict=True)
+            for entry, article, prediction, mentions in zip(
+                batch, articles, predictions, named, strict=True
+            )
         ]
+        read = sum(prediction.read for prediction in predictions)
+        self.metrics.predictions.labels("read").inc(read)
+        self.metrics.predictions.labels("not_read").inc(len(predictions) - read)
         return Effects(outputs={CLASSIFIEDS: messages})
 
+    def _mentions(
+        self, articles: Sequence[Article], predictions: Sequence[Prediction]
+    ) -> list[tuple[Mention, ...]]:
+        """Find the companies of every article, and ask the model about each of them."""
+        found = [self.resolver.resolve(article.title, article.lead) for article in articles]
+        if not self.classifier.reads_targets:
+            return found
+        asked: list[tuple[int, str]] = []
+        for number, (mentions, prediction) in enumerate(zip(found, predictions, strict=True)):
+            if prediction.read:
+                asked += [(number, name) for name in {m.company_id: None for m in mentions}]
+        if not asked:
+            return found
+        answers = self.classifier.predict_targets(
+            [model_input(articles[n].title, articles[n].lead) for n, _ in asked],
+            [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
+        )
+        towards = dict(zip(asked, answers, strict=True))
+        return [
+            tuple(
+                replace(mention, sentiment=answer.sentiment, score=answer.score)
+                if (answer := towards.get((number, mention.company_id)))
+                else mention
+                for mention in mentions
+            )
+            for number, mentions in enumerate(found)
+        ]
+
     def _classified(
-        self, article: Article, prediction: Prediction, now: datetime
+        self,
+        article: Article,
+        prediction: Prediction,
+        mentions: tuple[Mention, ...],
+        now: datetime,
     ) -> ClassifiedArticle:
         bundle = self.classifier.bundle
         sentiments = prediction.sentiment_probabilities
@@ -76,7 +112,7 @@ class ClassifyStage:
             sentiment=prediction.sentiment,
             sentiment_probability=None if sentiments is None else max(sentiments),
             score=prediction.score,
-            mentions=self.resolver.resolve(article.title, article.lead),
+            mentions=mentions,
             risks=self.risks.match(article.title, article.lead, article.published_at),
             model_version=f"{bundle.name} {bundle.version}",
             bundle_hash=bundle.hash,

@@ -11,7 +11,9 @@ import sys
 import typer
 
 from models.errors import ModelError
-from monitor.cli import model, news, operate
+from monitor.cli import explain, model, news, operate
+from monitor.cli.bundles import models_app
+from monitor.cli.data import data_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
 
 app = typer.Typer(
@@ -21,10 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (*news.COMMANDS, *operate.COMMANDS, *model.COMMANDS):
+for command in (*news.COMMANDS, *operate.COMMANDS, *model.COMMANDS, *explain.COMMANDS):
     app.command()(command)
 for command in news.PROCESSES:
     app.command(hidden=True)(command)
+app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
 app.add_typer(operate.db, name="db")
 
 

@@ -7,7 +7,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -25,13 +24,13 @@ from rich.progress import (
 )
 
 from models.errors import MissingExtraError, ModelError
+from monitor.cli.options import told
 
 if TYPE_CHECKING:
     from models.classifier import Classifier
-    from models.fit import Epoch, Watch
+    from models.training.loop import Epoch, Watch
+    from monitor.stories.measure import EventReport
 
-Task = Literal["topic", "sentiment"]
-Method = Literal["lora", "full"]
 EngineName = Literal["auto", "openvino", "torch"]
 
 _BundleOption = Annotated[
@@ -49,129 +48,113 @@ _CHUNK_LINES = 256
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Folder the bundle is written to.")] = Path("bundle"),
-    topic: Annotated[
+    config: Annotated[
         Path | None,
-        typer.Option(help="csv or jsonl with columns split, topic, text; default: the data's own."),
+        typer.Option(help="Recipe, TOML; default: the one of the shipped bundle."),
     ] = None,
-    sentiment: Annotated[
-        Path | None,
-        typer.Option(
-            help="csv or jsonl with columns split, sentiment, text; default: the data's own."
-        ),
-    ] = None,
-    headlines: Annotated[
-        bool,
-        typer.Option(
-            help="Also train sentiment on the data folder's headlines (SEntFiN, one company each), "
-            "when the sentiment file is the default one."
-        ),
-    ] = True,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoder to start from: a local folder or a hub name; default: all-MiniLM-L6-v2 "
-            "from its package, without a network."
-        ),
-    ] = None,
-    method: Annotated[
-        Method, typer.Option(help="lora trains a small adapter, full every weight.")
-    ] = "lora",
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA adapter.")] = 32,
-    lr: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Peak learning rate; default 1e-3 for lora, 5e-5 for full."),
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Most epochs.")] = 5,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows of each task per step.")] = 32,
-    patience: Annotated[
-        int, typer.Option(min=1, help="Epochs without a better validation macro-F1 that end it.")
-    ] = 2,
-    seed: Annotated[int, typer.Option(help="Of weights, row order and dropout.")] = 13,
-    bfloat16: Annotated[
-        bool, typer.Option(help="Matrix products in bfloat16: faster where the CPU or GPU has it.")
-    ] = True,
-    name: Annotated[str, typer.Option(help="Name of the bundle.")] = "foreshock-en",
-    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
-    language: Annotated[
+    change: Annotated[
         list[str] | None,
-        typer.Option(help="ISO 639-1 code the model reads; repeat for several. Default: en."),
+        typer.Option(
+            "--set", help="KEY=VALUE over the recipe, such as fit.epochs=3; repeat for several."
+        ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a recipe: one labelled file, csv or jsonl with a split column."
+        ),
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="With --data: name of the head, and of the column of labels.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder the bundle is written to.")] = Path("bundle"),
     work: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints; default: OUT.checkpoints.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
     ] = False,
-    baseline: Annotated[
-        bool, typer.Option(help="Measure the base before training as well, for the card.")
-    ] = True,
 ) -> None:
-    """Fine-tune the BERT base with a topic and a sentiment head, and write a bundle.
+    """Fine-tune a BERT base with one head per question, and write a bundle.
 
     Ends with the int8 graph, calibrated probabilities, a validation curve and MODEL_CARD.md with
-    the figures of the test splits. Needs foreshock[train].
+    the figures of the test splits. Every key of a recipe is in the reference; --set changes one. Needs
+    foreshock[train].
     """
-    with _told():
+    with told():
         try:
-            from models.base import PACKAGED
-            from models.data import default_headlines
-            from models.fit import FitConfig
-            from models.train import TrainConfig
-            from models.train import train as run
+            from models.training.config import SHIPPED, load_config, make_config
+            from models.training.run import Places
+            from models.training.run import train as run
         except ImportError as error:
             raise MissingExtraError("training", "train", error.name or "torch") from error
-        config = TrainConfig(
+        if (data is None) != (head is None) or (data is not None and config is not None):
+            raise ModelError("--data and --head go together, and without --config")
+        if data is not None and head is not None:
+            table = {"heads": {head: {}}, "data": [{"head": head, "file": str(data.absolute())}]}
+            recipe = make_config(table, "--data", change or ())
+        else:
+            recipe = load_config(config or SHIPPED, change or ())
+        places = Places(
             out=out,
             work=work or out.with_name(out.name + ".checkpoints"),
-            name=name,
-            version=version,
-            languages=tuple(language or ["en"]),
-            base=base or PACKAGED,
-            rank=rank if method == "lora" else None,
-            topic=topic,
-            sentiment=sentiment,
-            headlines=default_headlines() if headlines and sentiment is None else None,
-            fit=FitConfig(
-                lr=lr if lr is not None else (1e-3 if method == "lora" else 5e-5),
-                epochs=epochs,
-                batch_size=batch_size,
-                patience=patience,
-                bfloat16=bfloat16,
-                seed=seed,
-            ),
+            beside=config.parent if config else None,
             resume=resume,
-            baseline=baseline,
             command=_command(sys.argv[1:]),
         )
         console = Console(stderr=True)
         with _bar(console) as bar:
-            folder = run(config, _watch(console, bar))
+            folder = run(recipe, places, _watch(console, bar))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 
 
 def evaluate(
     file: Annotated[Path, typer.Argument(help="csv or jsonl with named columns, plain or gzip.")],
-    task: Annotated[Task, typer.Option(help="Which head.")],
+    task: Annotated[
+        str, typer.Option(help="Which head: topic, sentiment, target, ...; or risk, with --map.")
+    ],
     text: Annotated[str, typer.Option(help="Column of the texts.")],
-    label: Annotated[str, typer.Option(help="Column of the labels.")],
+    label: Annotated[
+        str, typer.Option(help="Column of the labels; several of one row are joined by bars.")
+    ],
+    target: Annotated[
+        str | None, typer.Option(help="Column of the company asked about, for a target head.")
+    ] = None,
     split: Annotated[
         str | None, typer.Option(help="Only rows whose split column says so; default: every row.")
     ] = None,
+    event_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", help="Risk events: YAML that says which of ours speaks of which label."
+        ),
+    ] = None,
+    perturb: Annotated[
+        bool,
+        typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
+    ] = False,
     model: _BundleOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
-    """Measure a model on a labelled file.
+    """Measure a model, or with --map the risk rules, on a labelled file.
 
     Prints n, accuracy, macro_f1, weighted_f1, ece (expected calibration error, 15 bins of equal
-    width, Guo et al. 2017), figures per class and the confusion matrix.
+    width, Guo et al. 2017), accuracy on the surest rows, figures per class and the confusion matrix.
     """
-    with _told():
+    with told():
+        if event_map is not None:
+            if task != "risk":
+                raise ModelError("--map goes with --task risk")
+            events = _evaluate_events(file, text, label, split, event_map)
+            typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
+            return
         from models.classifier import Classifier
         from models.evaluate import evaluate_file
         from models.report import as_text
+        from models.robustness.report import robustness_report
+        from models.tables import read_texts
 
         classifier = Classifier.load(model, engine, threads)
         console = Console(stderr=True)
@@ -181,8 +164,31 @@ def evaluate(
             def progress(done: int, total: int) -> None:
                 bar.update(row, description=task, completed=done, total=total)
 
-            report = evaluate_file(classifier, file, task, text, label, split, progress)
+            if perturb:
+                texts = read_texts(file, text, split)
+                found = robustness_report(classifier, texts, task, progress=progress)
+                typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
+                return
+            report = evaluate_file(classifier, file, task, text, label, split, target, progress)
         typer.echo(json.dumps(report.as_json(), indent=2) if as_json else as_text(report))
+
+
+def _evaluate_events(
+    file: Path, text: str, label: str, split: str | None, event_map: Path
+) -> EventReport:
+    from models.tables import checked_rows
+    from models.text import normalise
+    from monitor.stories.measure import load_map, measure_events, predict_events, read_gold
+    from monitor.stories.risk import RiskPack
+
+    pack = RiskPack.load()
+    events = load_map(event_map, pack)
+    columns = [text, label, *(["split"] if split else [])]
+    rows = [row for _, row in checked_rows(file, columns) if not split or row["split"] == split]
+    if not rows:
+        raise ModelError(f"{file}: no rows" + (f" of split {split!r}" if split else ""))
+    told_of = predict_events(pack, (normalise(row[text]) for row in rows), events)
+    return measure_events(told_of, read_gold(row[label] for row in rows), events.types)
 
 
 def classify(
@@ -200,7 +206,7 @@ def classify(
     P(negative)), model. A text the model does not read (another language, an empty line) has null
     topic, probability, sentiment and score.
     """
-    with _told():
+    with told():
         from models.classifier import Classifier
 
         classifier = Classifier.load(model, engine, threads)
@@ -261,7 +267,7 @@ def _arriving(stream: BinaryIO) -> Iterator[list[str]]:
 
 
 def _watch(console: Console, bar: Progress) -> Watch:
-    from models.fit import Watch
+    from models.training.loop import Watch
 
     row = bar.add_task("starting", total=None)
 
@@ -302,16 +308,6 @@ def _bar(console: Console) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the model as one line on standard error, exit status 2."""
-    try:
-        yield
-    except ModelError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +33,19 @@ StagesOption = Annotated[
     str | None,
     typer.Option("--stages", help="Only these, separated by commas: collect, classify, ..."),
 ]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What a person can mend as one line on standard error, exit status 2."""
+    from models.errors import ModelError
+    from monitor.errors import ConfigError
+
+    try:
+        yield
+    except (ConfigError, ModelError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def settings_of(

@@ -33,6 +33,7 @@ TOLD = {
     "escalated": "it is worse than was known",
     "confirmed": "the rumour is confirmed",
     "denied": "it is denied",
+    "over": "it is reported to be over",
 }
 
 

@@ -8,7 +8,18 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, RowMapping, and_, func, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    and_,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from monitor.domain import (
     Article,
@@ -108,6 +119,8 @@ def of_key(
     limit: int,
 ) -> list[ClassifiedArticle]:
     """Return the most negative current articles of a company or topic published in ``[start, end)``."""
+    score: ColumnElement[Any] = articles.c.score
+    place: FromClause = articles
     where = [
         articles.c.current,
         articles.c.published_us >= start_us,
@@ -117,14 +130,18 @@ def of_key(
     if dimension is Dimension.TOPIC:
         where.append(articles.c.topic == key)
     elif dimension is Dimension.COMPANY:
-        named = select(mentions.c.article_id, mentions.c.revision).where(
+        same = and_(
+            mentions.c.article_id == articles.c.id, mentions.c.revision == articles.c.revision
+        )
+        place = articles.join(mentions, same)
+        where += [
             mentions.c.company_id == key,
             mentions.c.published_us >= start_us,
             mentions.c.published_us < end_us,
-        )
-        where.append(tuple_(articles.c.id, articles.c.revision).in_(named))
-    query = select(articles.c.id, articles.c.revision).where(*where)
-    query = query.order_by(articles.c.score.is_(None), articles.c.score, articles.c.id)
+        ]
+        score = func.coalesce(mentions.c.score, articles.c.score)
+    query = select(articles.c.id, articles.c.revision).select_from(place).where(*where)
+    query = query.order_by(score.is_(None), score, articles.c.id)
     keys = [(row.id, row.revision) for row in connection.execute(query.limit(limit))]
     return get(connection, keys)
 
@@ -242,7 +259,9 @@ def _items(connection: Connection, rows: Sequence[RowMapping]) -> list[Classifie
     for begin in range(0, len(ids), KEYS_PER_QUERY):
         part = ids[begin : begin + KEYS_PER_QUERY]
         for row in connection.execute(select(mentions).where(mentions.c.article_id.in_(part))):
-            mention = Mention(row.company_id, row.alias, row.field, row.start, row.end)
+            mention = Mention(
+                row.company_id, row.alias, row.field, row.start, row.end, row.sentiment, row.score
+            )
             named.setdefault((row.article_id, row.revision), []).append(mention)
     return [_item(row, named.get((row["id"], row["revision"]), [])) for row in rows]
 
@@ -298,6 +317,8 @@ def _mention_rows(item: ClassifiedArticle) -> list[dict[str, Any]]:
             "field": mention.field,
             "start": mention.start,
             "end": mention.end,
+            "sentiment": mention.sentiment,
+            "score": mention.score,
         }
         for mention in first.values()
     ]

@@ -76,6 +76,8 @@ mentions = Table(
     Column("field", String(8), nullable=False),
     Column("start", Integer, nullable=False),
     Column("end", Integer, nullable=False),
+    Column("sentiment", Text),  # towards the company
+    Column("score", Float),
     Index(None, "article_id"),
     Index(None, "published_us"),
     sqlite_with_rowid=False,

@@ -2,16 +2,18 @@
 evidence.
 
 How a text is read: it is cut into sentences; one automaton finds the literals of all patterns; only
-the patterns whose literal is there are run; then the sentence of a match is read for denial, rumour
-and age. A match is ``denied`` before ``stale`` before ``rumour`` before ``confirmed``.
+the patterns whose literal is there are run; then the sentence of a match is read for denial, age,
+an end, and rumour. A match is ``denied`` before ``stale`` before ``resolved`` before ``rumour``
+before ``confirmed``; of several sentences that speak of one event the firmest counts, but a lead
+never overrules a title that says an event is denied, old or over: it repeats what was claimed.
 
 Limits, honestly: words, not meaning. The rules do not know *who* was sued or downgraded, only that
-the sentence says so; irony, hypotheticals and long-distance negation are read as they stand.
+the sentence says so; irony and long-distance negation are read as they stand; a hypothetical is
+told from a fact by the words before it ("could", "fears of"), and is called a rumour.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,13 +22,17 @@ import ahocorasick
 
 from monitor.domain import RiskMatch, digest
 from monitor.entities.fold import fold
-from monitor.stories.riskfile import RiskRule, Stages, parse_pack
+from monitor.stories.riskfile import read_pack
+from monitor.stories.rules import PackFile, RiskPattern, RiskRule
 from monitor.stories.sentences import sentences
+from monitor.stories.stage import stage_of
 
-BUILT_IN = Path(__file__).with_name("risk.yaml")
+BUILT_IN = Path(__file__).with_name("pack")
+STAGES = ("confirmed", "rumour", "resolved", "stale", "denied")  # the firmest first
 MAX_CHARS = 4_000  # of one text; a title or lead is far shorter
-_NEAR = 80  # characters before a match in which a denial speaks of it
 _QUOTE = 300  # characters of evidence
+_IGNORE = "ignore"
+_ANSWERS = frozenset(STAGES[2:])
 
 
 class RiskPack:
@@ -39,38 +45,40 @@ class RiskPack:
     version
         The version the file gives itself.
     hash
-        32 hex digits over the file's content: the same rules, the same hash.
+        32 hex digits over the files' content: the same rules, the same hash.
     """
 
-    def __init__(
-        self, rules: tuple[RiskRule, ...], stages: Stages, version: str, content_hash: str
-    ) -> None:
-        self.rules: Mapping[str, RiskRule] = {rule.id: rule for rule in rules}
-        self.version = version
-        self.hash = content_hash
-        self._stages = stages
+    def __init__(self, pack: PackFile) -> None:
+        self.rules: Mapping[str, RiskRule] = {rule.id: rule for rule in pack.rules}
+        self.version = pack.version
+        self.hash = digest(pack.text)
+        self._always: list[tuple[str, RiskPattern]] = []  # signals without a literal
         self._automaton = ahocorasick.Automaton()
-        holders: dict[str, list[tuple[RiskRule, re.Pattern[str]]]] = {}
-        for rule in rules:
+        holders: dict[str, list[tuple[RiskRule | str, RiskPattern]]] = {}
+        for rule in pack.rules:
             for pattern in rule.patterns:
                 for literal in pattern.literals:
-                    holders.setdefault(literal, []).append((rule, pattern.regex))
-        for literal, patterns in holders.items():
-            self._automaton.add_word(literal, tuple(patterns))
+                    holders.setdefault(literal, []).append((rule, pattern))
+        for place, patterns in {**pack.stages, _IGNORE: pack.ignore}.items():
+            for pattern in patterns:
+                if not pattern.literals:
+                    self._always.append((place, pattern))
+                for literal in pattern.literals:
+                    holders.setdefault(literal, []).append((place, pattern))
+        for literal, pairs in holders.items():
+            self._automaton.add_word(literal, tuple(pairs))
         self._automaton.make_automaton()
 
     @classmethod
     def load(cls, path: Path | None = None) -> RiskPack:
-        """Read a pack from YAML, the built-in one by default.
+        """Read a pack from YAML (a file, or a folder of them), the built-in one by default.
 
         Raises
         ------
         ConfigError
-            The file cannot be read or a rule is wrong; names file, rule and what to change.
+            A file cannot be read or a rule is wrong; names file, rule and what to change.
         """
-        path = path or BUILT_IN
-        text, version, rules, stages = parse_pack(path)
-        return cls(rules, stages, version, digest(text))
+        return cls(read_pack(path or BUILT_IN))
 
     def match(
         self, title: str, lead: str = "", published_at: datetime | None = None
@@ -90,39 +98,51 @@ class RiskPack:
         [('bankruptcy', 'denied')]
         """
         found: dict[str, RiskMatch] = {}
-        for text in (title, lead):
-            if text:
-                self._read(text[:MAX_CHARS], published_at, found)
+        if title:
+            self._read(title[:MAX_CHARS], published_at, found, frozenset())
+        if lead:
+            answered = frozenset(rule for rule, match in found.items() if match.stage in _ANSWERS)
+            self._read(lead[:MAX_CHARS], published_at, found, answered)
         if len(found) < 2:
             return tuple(found.values())
         return tuple(sorted(found.values(), key=lambda match: -match.severity))
 
-    def _read(self, text: str, published_at: datetime | None, found: dict[str, RiskMatch]) -> None:
+    def _read(
+        self,
+        text: str,
+        published_at: datetime | None,
+        found: dict[str, RiskMatch],
+        answered: frozenset[str],
+    ) -> None:
+        """Add to ``found`` what a text says, leaving the rules in ``answered`` as they are."""
         folded = fold(text)
-        candidates = {pair: None for _, pairs in self._automaton.iter(folded) for pair in pairs}
-        if not candidates or self._stages.ignored(folded):
+        held = {pair: None for _, pairs in self._automaton.iter(folded) for pair in pairs}
+        candidates: list[tuple[RiskRule, RiskPattern]] = []
+        signals: dict[str, list[RiskPattern]] = {}
+        for holder, pattern in held:
+            if isinstance(holder, str):
+                signals.setdefault(holder, []).append(pattern)
+            else:
+                candidates.append((holder, pattern))
+        if not candidates:
+            return
+        for place, pattern in self._always:
+            signals.setdefault(place, []).append(pattern)
+        if any(pattern.regex.search(folded) for pattern in signals.pop(_IGNORE, ())):
             return
         for start, end in sentences(folded):
             sentence = folded[start:end]
-            for rule, regex in candidates:
+            for rule, pattern in candidates:
                 before = found.get(rule.id)
-                if before and before.stage == "confirmed":
+                if before and (before.stage == STAGES[0] or rule.id in answered):
                     continue
-                hit = regex.search(sentence)
-                if hit is None or rule.excludes(sentence):
+                hit = pattern.search(sentence)
+                if hit is None or not rule.holds(sentence, hit):
                     continue
-                stage = self._stage(sentence, hit, published_at)
-                if before is None or _ORDER.index(stage) < _ORDER.index(before.stage):
+                dated = None if rule.looks_back else published_at
+                stage = stage_of(signals, sentence, hit, rule.over(sentence), dated)
+                if before is None or STAGES.index(stage) < STAGES.index(before.stage):
                     evidence = text[start:end].strip()[:_QUOTE]
-                    found[rule.id] = RiskMatch(rule.id, rule.event, rule.severity, stage, evidence)
-
-    def _stage(self, sentence: str, hit: re.Match[str], published_at: datetime | None) -> str:
-        near = sentence[max(0, hit.start() - _NEAR) : hit.end()]
-        if self._stages.denied(near, sentence[hit.end() :]):
-            return "denied"
-        if self._stages.stale(sentence, published_at):
-            return "stale"
-        return "rumour" if self._stages.rumour(sentence, sentence[: hit.start()]) else "confirmed"
-
-
-_ORDER = ("confirmed", "rumour", "stale", "denied")
+                    found[rule.id] = RiskMatch(
+                        rule.id, rule.event, rule.severity, stage, evidence, rule.confidence
+                    )

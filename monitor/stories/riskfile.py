@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,12 @@ import yaml
 from monitor.entities.fold import fold, is_unspaced
 from monitor.errors import ConfigError
 from monitor.stories.literals import required_literals
+from monitor.stories.rules import STAGE_PLACES, PackFile, RiskPattern, RiskRule
 
-POLARITIES = ("negative", "any")
+POLARITIES = ("negative", "any", "positive")
+COMPARISONS = ("below", "above")
+CONFIDENCE = 0.8  # of a rule whose precision nobody measured
 _TOP = {"version", "stages", "ignore", "rules"}
-_STAGES = {"denied", "denied_after", "rumour", "rumour_before", "stale"}
 _RULE = {
     "id",
     "event",
@@ -25,94 +25,68 @@ _RULE = {
     "family",
     "severity",
     "polarity",
+    "confidence",
+    "compare",
+    "looks_back",
     "en",
     "zh",
     "exclude",
-    "sample",
-    "not_sample",
+    "resolved",
+    "samples",
+    "not",
 }
-_NEEDED = ("id", "label", "family", "severity", "sample", "not_sample")
+_NEEDED = ("id", "label", "family", "severity", "samples", "not")
 # A word boundary, except beside a pattern that itself begins or ends with a space or a sign.
 _LEFT = r"(?:(?<![a-z0-9])|(?![a-z0-9]))"
 _RIGHT = r"(?:(?![a-z0-9])|(?<![a-z0-9]))"
-_YEAR = re.compile(
-    r"(?:\bin |\bback in |'s |^)((?:19|20)\d\d)(?!\d)"
-    r"(?! (?:results|sales|targets?|outlook|guidance))"
-)
-_ZH_YEAR = re.compile(r"((?:19|20)\d\d)年(?!\d)")
 
 
-@dataclass(frozen=True)
-class RiskPattern:
-    """One compiled pattern, and the literals one of which every match contains."""
+def read_pack(path: Path) -> PackFile:
+    """Read a pack: one YAML file, or a folder of them read in the order of their names.
 
-    regex: re.Pattern[str]
-    literals: frozenset[str]
-
-
-@dataclass(frozen=True, eq=False)
-class RiskRule:
-    """One rule of the pack.
-
-    ``polarity`` is "negative", or "any" when the event may as well be good news (a takeover): an
-    alert then asks the sentiment. ``event`` is the type that alerts group by; several rules may
-    share one.
-    """
-
-    id: str
-    event: str
-    label: str
-    family: str
-    severity: int
-    polarity: str
-    patterns: tuple[RiskPattern, ...]
-    exclude: re.Pattern[str] | None
-    samples: tuple[str, ...]
-    not_samples: tuple[str, ...]
-
-    def excludes(self, sentence: str) -> bool:
-        return self.exclude is not None and self.exclude.search(sentence) is not None
-
-
-@dataclass(frozen=True)
-class Stages:
-    """The words that make an event denied, a rumour or old, and the texts that are never news of an
-    event.
-    """
-
-    denied_before_regex: re.Pattern[str]
-    denied_after_regex: re.Pattern[str]
-    rumour_regex: re.Pattern[str]
-    rumour_before_regex: re.Pattern[str]
-    stale_regex: re.Pattern[str]
-    ignore_regex: re.Pattern[str]
-
-    def denied(self, before: str, after: str) -> bool:
-        return bool(self.denied_before_regex.search(before) or self.denied_after_regex.match(after))
-
-    def rumour(self, sentence: str, before: str) -> bool:
-        return bool(self.rumour_regex.search(sentence) or self.rumour_before_regex.search(before))
-
-    def stale(self, sentence: str, published_at: datetime | None) -> bool:
-        if self.stale_regex.search(sentence):
-            return True
-        if published_at is None:
-            return False
-        years = [*_YEAR.findall(sentence), *_ZH_YEAR.findall(sentence)]
-        return bool(years) and max(map(int, years)) < published_at.year
-
-    def ignored(self, text: str) -> bool:
-        return self.ignore_regex.search(text) is not None
-
-
-def parse_pack(path: Path) -> tuple[str, str, tuple[RiskRule, ...], Stages]:
-    """Return the text, version, rules and stages of a pack file.
+    The files of a folder share one pack: each may hold rules; one gives `version`, one `stages`,
+    one `ignore`.
 
     Raises
     ------
     ConfigError
         With the file, the rule and what to change.
     """
+    paths = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not paths:
+        raise ConfigError(f"{path}: the folder holds no *.yaml file; put the pack's files there")
+    texts: list[str] = []
+    rules: dict[str, RiskRule] = {}
+    shared: dict[str, Any] = {}
+    given: dict[str, Path] = {}
+    for file in paths:
+        text, top = _load(file)
+        texts.append(text)
+        for key in ("version", "stages", "ignore"):
+            if key in top:
+                if key in given:
+                    raise ConfigError(
+                        f"{file}: `{key}` is given in {given[key]} already; keep one of them"
+                    )
+                given[key] = file
+                shared[key] = top[key]
+        for place, raw in enumerate(_rules(file, top), 1):
+            rule = _rule(file, place, raw)
+            if rule.id in rules:
+                raise ConfigError(f"{file}: rule `{rule.id}` is given twice; rename or remove one")
+            rules[rule.id] = rule
+    if not rules:
+        raise ConfigError(f"{path}: `rules` must be a list of at least one rule")
+    return PackFile(
+        text="\0".join(texts),
+        version=str(shared.get("version", "")),
+        rules=tuple(rules.values()),
+        stages=_stages(given.get("stages", path), shared.get("stages")),
+        ignore=_signals(f"{given.get('ignore', path)}: ignore", shared.get("ignore")),
+    )
+
+
+def _load(path: Path) -> tuple[str, Mapping[str, Any]]:
     try:
         text = path.read_text("utf-8")
         data = yaml.safe_load(text)
@@ -131,26 +105,19 @@ def parse_pack(path: Path) -> tuple[str, str, tuple[RiskRule, ...], Stages]:
         raise ConfigError(
             f"{path}:{line}: not YAML: {problem}; put patterns in single quotes"
         ) from None
-    top = _mapping(f"{path}", data, _TOP)
-    if not isinstance(top.get("rules"), list) or not top["rules"]:
+    return text, _mapping(f"{path}", data, _TOP)
+
+
+def _rules(path: Path, top: Mapping[str, Any]) -> Sequence[object]:
+    raw = top.get("rules", [])
+    if not isinstance(raw, list):
         raise ConfigError(f"{path}: `rules` must be a list of at least one rule")
-    rules = tuple(_rule(path, place, raw) for place, raw in enumerate(top["rules"], 1))
-    ids = [rule.id for rule in rules]
-    if doubled := [each for each in ids if ids.count(each) > 1]:
-        raise ConfigError(f"{path}: rule `{doubled[0]}` is given twice; rename or remove one")
-    return text, str(top.get("version", "")), rules, _stages(path, top)
+    return raw
 
 
-def _stages(path: Path, top: Mapping[str, Any]) -> Stages:
-    stages = _mapping(f"{path}: stages", top.get("stages") or {}, _STAGES)
-    return Stages(
-        _union(f"{path}: stages.denied", stages.get("denied")),
-        _union(f"{path}: stages.denied_after", stages.get("denied_after")),
-        _union(f"{path}: stages.rumour", stages.get("rumour")),
-        _union(f"{path}: stages.rumour_before", stages.get("rumour_before")),
-        _union(f"{path}: stages.stale", stages.get("stale")),
-        _union(f"{path}: ignore", top.get("ignore")),
-    )
+def _stages(path: Path, raw: object) -> Mapping[str, tuple[RiskPattern, ...]]:
+    cells = _mapping(f"{path}: stages", raw or {}, set(STAGE_PLACES))
+    return {place: _signals(f"{path}: stages.{place}", cells.get(place)) for place in STAGE_PLACES}
 
 
 def _rule(path: Path, place: int, raw: object) -> RiskRule:
@@ -161,15 +128,7 @@ def _rule(path: Path, place: int, raw: object) -> RiskRule:
         raise ConfigError(f"{where}: `{missing[0]}` is missing; a rule needs {', '.join(_NEEDED)}")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
         raise ConfigError(f"{where}: `id` must be lower-case letters, digits and underscores")
-    severity = cells["severity"]
-    if type(severity) is not int or not 1 <= severity <= 5:
-        raise ConfigError(
-            f"{where}: severity {severity!r} must be a whole number from 1 (notable) to 5 "
-            "(existential)"
-        )
-    polarity = cells.get("polarity", "negative")
-    if polarity not in POLARITIES:
-        raise ConfigError(f"{where}: polarity {polarity!r} must be one of {', '.join(POLARITIES)}")
+    compare = _one_of(where, cells, "compare", COMPARISONS, None)
     patterns = tuple(
         _pattern(f"{where}: {language}", source)
         for language in ("en", "zh")
@@ -177,41 +136,103 @@ def _rule(path: Path, place: int, raw: object) -> RiskRule:
     )
     if not patterns:
         raise ConfigError(f"{where}: no pattern; give a list under `en` or `zh`")
-    exclude = cells.get("exclude")
+    for pattern in patterns:
+        if compare and not {"actual", "expected"} <= set(pattern.regex.groupindex):
+            raise ConfigError(
+                f"{where}: pattern {pattern.source!r} must name the two numbers that `compare` "
+                "compares: (?P<actual>...) and (?P<expected>...)"
+            )
     return RiskRule(
         id=str(name),
         event=str(cells.get("event", name)),
         label=str(cells["label"]),
         family=str(cells["family"]),
-        severity=severity,
-        polarity=polarity,
+        severity=_severity(where, cells["severity"]),
+        polarity=str(_one_of(where, cells, "polarity", POLARITIES, "negative")),
+        confidence=_confidence(where, cells.get("confidence", CONFIDENCE)),
+        compare=compare,
+        looks_back=_flag(where, cells, "looks_back"),
         patterns=patterns,
-        exclude=_union(f"{where}: exclude", exclude) if exclude else None,
-        samples=tuple(_texts(f"{where}: sample", cells["sample"])),
-        not_samples=tuple(_texts(f"{where}: not_sample", cells["not_sample"])),
+        exclude=_union(f"{where}: exclude", cells.get("exclude")),
+        resolved=_union(f"{where}: resolved", cells.get("resolved")),
+        samples=_samples(f"{where}: samples", cells["samples"]),
+        not_samples=_samples(f"{where}: not", cells["not"]),
     )
 
 
+def _severity(where: str, raw: object) -> int:
+    if type(raw) is not int or not 1 <= raw <= 5:
+        raise ConfigError(
+            f"{where}: severity {raw!r} must be a whole number from 1 (notable) to 5 (existential)"
+        )
+    return raw
+
+
+def _confidence(where: str, raw: object) -> float:
+    if type(raw) not in (int, float) or not 0 < float(str(raw)) <= 1:
+        raise ConfigError(
+            f"{where}: confidence {raw!r} must be a number above 0 and at most 1: the share of "
+            "its matches that are right"
+        )
+    return float(str(raw))
+
+
+def _one_of(
+    where: str, cells: Mapping[str, Any], key: str, known: tuple[str, ...], default: str | None
+) -> str | None:
+    value = cells.get(key, default)
+    if value is not default and value not in known:
+        raise ConfigError(f"{where}: {key} {value!r} must be one of {', '.join(known)}")
+    return None if value is None else str(value)
+
+
+def _flag(where: str, cells: Mapping[str, Any], key: str) -> bool:
+    value = cells.get(key, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where}: {key} {value!r} must be true or false")
+    return value
+
+
+def _samples(where: str, raw: object) -> tuple[str, ...]:
+    texts = tuple(_texts(where, raw))
+    if not texts:
+        raise ConfigError(f"{where}: give at least one text")
+    return texts
+
+
 def _pattern(where: str, source: str) -> RiskPattern:
-    regex = _compile(where, source)
-    literals = required_literals(source)
-    if not literals or any(len(each) < (1 if is_unspaced(each[0]) else 3) for each in literals):
+    pattern = _signal(where, source, left=False)
+    short = [each for each in pattern.literals if len(each) < (1 if is_unspaced(each[0]) else 3)]
+    if not pattern.literals or short:
         raise ConfigError(
             f"{where}: pattern {source!r} has no literal that every match contains; write at "
             "least three letters "
             "(or one Chinese character) in a row outside of optional parts"
         )
-    return RiskPattern(regex, frozenset(literals))
+    return pattern
 
 
-def _union(where: str, sources: object) -> re.Pattern[str]:
-    """Compile a list of patterns into one; an empty list matches nothing."""
+def _signals(where: str, sources: object) -> tuple[RiskPattern, ...]:
+    return tuple(_signal(where, source, left=True) for source in _texts(where, sources))
+
+
+def _signal(where: str, source: str, left: bool) -> RiskPattern:
+    """Compile one pattern; without ``left``, the word boundary before it is the searcher's."""
+    whole = _compile(where, source)
+    unspaced = any(map(is_unspaced, source))
+    regex = whole if left or unspaced else re.compile(f"(?:{source}){_RIGHT}")
+    return RiskPattern(source, regex, frozenset(required_literals(source)), not unspaced)
+
+
+def _union(where: str, sources: object) -> re.Pattern[str] | None:
+    """Compile a list of patterns into one; ``None`` for an empty list."""
     parts = [_compile(where, source).pattern for source in _texts(where, sources)]
-    return re.compile("|".join(parts) or r"(?!)")
+    return re.compile("|".join(parts)) if parts else None
 
 
 def _compile(where: str, source: str) -> re.Pattern[str]:
-    if re.sub(r"\\.", "", source) != fold(re.sub(r"\\.", "", source)):
+    plain = re.sub(r"\\.|\(\?P<\w+>", "", source)
+    if plain != fold(plain):
         raise ConfigError(
             f"{where}: pattern {source!r} must be in lower case, with plain quotes and hyphens"
         )

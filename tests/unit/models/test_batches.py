@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.batches import Rows, epoch_order, epoch_steps, padded
 from models.engines.openvino import _cut
 from models.tokens import equal_length_batches
+from models.training.batches import Rows, epoch_order, epoch_steps, padded
 
 
 @given(st.lists(st.integers(1, 130), max_size=300), st.integers(1, 2_000))
@@ -30,19 +30,26 @@ def test_an_epoch_holds_every_row_once(lengths: list[int], size: int, seed: int)
     assert sorted(int(i) for batch in order for i in batch) == list(range(len(lengths)))
 
 
-def test_every_step_has_every_task_and_the_shorter_starts_over() -> None:
-    long = Rows(tuple([1] * n for n in range(1, 41)), (0,) * 40, (0,) * 40)
-    short = Rows(tuple([2] * n for n in range(1, 11)), (1,) * 10, (0,) * 10)
-    steps = list(epoch_steps({"long": long, "short": short}, 8, seed=1, epoch=0))
+def rows(ids: list[list[int]], labels: list[int], sources: list[int]) -> Rows:
+    return Rows(tuple(ids), np.array(labels), np.array(sources))
+
+
+def test_every_step_has_every_head_and_the_shorter_starts_over() -> None:
+    long = rows([[1] * n for n in range(1, 41)], [0] * 40, [0] * 40)
+    short = rows([[2] * n for n in range(1, 11)], [1] * 10, [0] * 10)
+    heads, sizes = {"long": long, "short": short}, {"long": 8, "short": 4}
+    steps = list(epoch_steps(heads, sizes, seed=1, epoch=0))
     assert len(steps) == 5
     assert all(set(step) == {"long", "short"} for step in steps)
-    again = list(epoch_steps({"long": long, "short": short}, 8, seed=1, epoch=0))
+    assert {len(step["long"].ids) for step in steps} == {8}
+    assert {len(step["short"].ids) for step in steps} <= {4, 2}
+    again = list(epoch_steps(heads, sizes, seed=1, epoch=0))
     for one, other in zip(steps, again, strict=True):
         assert np.array_equal(one["long"].ids, other["long"].ids)
 
 
 def test_padding_is_masked() -> None:
-    batch = padded(Rows(([5, 6, 7], [8]), (1, 0), (0, 1)), [1, 0])
+    batch = padded(rows([[5, 6, 7], [8]], [1, 0], [0, 1]), [1, 0])
     assert batch.ids.tolist() == [[8, 0, 0], [5, 6, 7]]
     assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1]]
     assert batch.labels.tolist() == [0, 1]

@@ -22,7 +22,7 @@ def test_the_shipped_bundle_vouches_for_itself() -> None:
     bundle = load_bundle()
     assert bundle.languages == ("en",)
     assert len(bundle.hash) == 64
-    assert set(bundle.temperatures) == {"topic", "sentiment"}
+    assert set(bundle.temperatures) == set(bundle.labels) >= {"topic", "sentiment"}
 
 
 @pytest.mark.parametrize("name", [*FILES, MANIFEST])
@@ -46,10 +46,11 @@ def test_one_wrong_byte_is_noticed(copy: Path, name: str, place: float) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("schema_version", 2, "schema_version is 2, this foreshock reads 1"),
+        ("schema_version", 1, "schema_version is 1, this foreshock reads 2"),
         ("temperatures", {"topic": 9.0, "sentiment": 1.0}, "edited by hand"),
         ("languages", ["en", "zh"], "edited by hand"),
-        ("labels", {"topic": ["a"], "sentiment": ["b"]}, "heads or labels"),
+        ("heads", [{"name": "topic", "kind": "single", "labels": ["a"]}], "edited by hand"),
+        ("heads", [{"name": "topic", "kind": "guess", "labels": ["a"]}], "of another kind"),
         ("normalisation_version", 0, "normalisation 0"),
         ("files", {}, "names no hash of tokenizer.json"),
         ("base", None, "field missing or of another kind"),

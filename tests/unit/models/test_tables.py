@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from models.errors import DataError
-from models.tables import read_labelled
+from models.labels import Head, HeadKind
+from models.tables import read_labelled, read_splits
 
-NAMES = ("down", "up")
+HEAD = Head("mood", HeadKind.SINGLE, ("down", "up"))
 GOOD = 'split,label,text\ntrain,up,"Oil, up https://t.co/x"\ntest,down,Oil down\n'
 
 
 def read(path: Path, split: str | None = None, text: str = "text", label: str = "label"):  # type: ignore[no-untyped-def]
-    return read_labelled(path, text=text, label=label, names=NAMES, split=split)
+    return read_labelled(path, text=text, label=label, head=HEAD, split=split)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.jsonl.gz"])
@@ -30,7 +31,7 @@ def test_every_form_reads_the_same(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     found = read(tmp_path / name)
     assert found.texts == ("Oil, up", "Oil down")
-    assert found.labels == (1, 0)
+    assert found.labels.tolist() == [1, 0]
     assert read(tmp_path / name, "test").texts == ("Oil down",)
 
 
@@ -80,3 +81,19 @@ def test_bytes_that_are_no_table(tmp_path: Path) -> None:
     path.write_text('{"label": "up", "text": "a"}\n[1]\n', encoding="utf-8")
     with pytest.raises(DataError, match="line 2: expected an object"):
         read(path)
+
+
+def test_several_labels_conditions_and_targets(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "split,label,text,who,kind\ntrain,up|down,a,Acme,x\ntrain,,b,Orion,x\nvalid,up,c,Acme,x\n"
+        "train,up,d,Acme,y\n"
+    )
+    head = Head("events", HeadKind.MULTI, ("down", "up"))
+    found = read_splits(
+        path, text="text", label="label", head=head, target="who", where={"kind": "x"}
+    )
+    assert found["train"].texts == ("a", "b")
+    assert found["train"].labels.tolist() == [[1, 1], [0, 0]]
+    assert found["train"].targets == ("Acme", "Orion")
+    assert len(found["valid"]) == 1

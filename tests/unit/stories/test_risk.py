@@ -84,7 +84,7 @@ GOOD = """
 version: "7"
 rules:
   - {id: leak, label: Leak, family: safety, severity: 3, en: ['(?:oil|gas) leaks?'],
-     sample: [gas leak], not_sample: [x]}
+     samples: [gas leak], not: [x]}
 """
 
 
@@ -115,12 +115,17 @@ def test_a_pack_of_ones_own(tmp_path: Path) -> None:
         ("(?:oil|gas) leaks?", "Leak", "lower case"),
         ("family: safety", "familly: safety", "rule `leak`: unknown key `familly`"),
         ("family: safety, ", "", "rule `leak`: `family` is missing"),
-        (", not_sample: [x]", "", "`not_sample` is missing"),
-        ("sample: [gas leak]", "sample: [1]", "rule `leak`: sample: must be a list of texts"),
+        (", not: [x]", "", "`not` is missing"),
+        ("not: [x]", "not: []", "not: give at least one text"),
+        ("samples: [gas leak]", "samples: [1]", "rule `leak`: samples: must be a list of texts"),
         ("version:", "verzion:", "unknown key `verzion`"),
         ("rules:", "rules: [", "not YAML"),
         ("id: leak", "id: Big Leak", "lower-case"),
         ("label: Leak", "label: Leak, polarity: maybe", "polarity 'maybe'"),
+        ("label: Leak", "label: Leak, confidence: 2", "confidence 2"),
+        ("label: Leak", "label: Leak, compare: under", "compare 'under'"),
+        ("label: Leak", "label: Leak, compare: below", "must name the two numbers"),
+        ("label: Leak", "label: Leak, looks_back: often", "looks_back 'often'"),
     ],
 )
 def test_errors_name_file_rule_and_remedy(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -160,6 +160,8 @@ def upgrade() -> None:
         sa.Column("field", sa.String(length=8), nullable=False),
         sa.Column("start", sa.Integer(), nullable=False),
         sa.Column("end", sa.Integer(), nullable=False),
+        sa.Column("sentiment", sa.Text(), nullable=True),
+        sa.Column("score", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint(
             "company_id", "published_us", "article_id", "revision", name=op.f("pk_mentions")
         ),

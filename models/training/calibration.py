@@ -1,0 +1,53 @@
+"""Honest probabilities: temperatures and thresholds, from the logits of the graph that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from models.abstain import risk_coverage
+from models.bundle import Bundle
+from models.calibrate import fit_temperature
+from models.classifier import Classifier
+from models.evaluate import probabilities_of
+from models.labels import HeadKind
+from models.training.data import Source
+
+#: Threshold of each label of a head that may give several.
+MULTI_THRESHOLD = 0.5
+
+
+def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle:
+    """Fit each head's temperature and threshold on its validation split.
+
+    Parameters
+    ----------
+    draft
+        Written to its folder.
+    own
+        The first set of each head.
+    precision
+        Share of right answers that a head's threshold keeps, on those rows.
+
+    Returns
+    -------
+    Bundle
+        With both; not written.
+    """
+    classifier = Classifier.load(draft.folder, "openvino")
+    temperatures, thresholds = {}, {}
+    for source in own:
+        head, part = source.head, source.splits["valid"]
+        if head.kind is HeadKind.TARGET:
+            logits = classifier.target_logits(part.texts, [[name] for name in part.targets])
+        else:
+            logits = classifier.logits(part.texts)[head.name]
+        truth = np.asarray(part.labels)
+        temperatures[head.name] = fit_temperature(logits, truth)
+        thresholds[head.name] = MULTI_THRESHOLD
+        if head.kind is not HeadKind.MULTI:
+            probabilities = probabilities_of(head, logits, temperatures[head.name])
+            thresholds[head.name] = risk_coverage(truth, probabilities).threshold(precision)
+    return replace(draft, temperatures=temperatures, thresholds=thresholds)

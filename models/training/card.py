@@ -1,0 +1,158 @@
+"""MODEL_CARD.md: what a bundle is, what it was trained on, how it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from models.bundle import CURVE, Bundle
+from models.report import as_text
+from models.training.compare import Comparison
+from models.training.loop import Epoch
+
+_COLUMNS = ("accuracy", "macro_f1", "weighted_f1", "ece")
+
+
+def model_card(
+    bundle: Bundle,
+    curve: Sequence[Epoch],
+    found: Sequence[Comparison],
+    command: str,
+) -> str:
+    """The card's text.
+
+    Parameters
+    ----------
+    bundle
+        What it is about.
+    curve
+        Validation curve.
+    found
+        Reports, one comparison per labelled set.
+    command
+        That trains it anew.
+    """
+    distil = bundle.training["distil"]
+    return "\n".join(
+        [
+            f"# {bundle.name} {bundle.version}",
+            "",
+            f"Financial news and posts: {_heads(bundle)}.",
+            f"One fine-tuned BERT encoder with a head per question; base `{bundle.base['name']}`.",
+            "",
+            f"- trained: {_method(bundle.method)}, {bundle.training['epochs_run']} epochs, best "
+            f"on validation: epoch {bundle.training['best_epoch']}, seed {bundle.training['fit']['seed']}",
+            f"- reads: {', '.join(bundle.languages)}; at most {bundle.max_tokens} tokens; texts in "
+            "other languages get no prediction",
+            f"- served on CPUs: OpenVINO, static {bundle.precision['openvino']}; on CUDA: torch "
+            f"{bundle.precision['torch']}",
+            *(
+                f"- learnt from `{teacher['name']}` as well (base `{teacher['base']}`, SHA-256 "
+                f"`{teacher['base_sha256']}`), {distil['weight']:.0%} of the loss"
+                for teacher in distil["teachers"]
+            ),
+            f"- bundle hash: `{bundle.hash}`",
+            f"- base SHA-256: `{bundle.base['sha256']}`",
+            "",
+            "## Figures",
+            "",
+            "Splits are leak-free: no normalised text stands in two of them. Nothing was chosen on "
+            "the test split.",
+            "",
+            *_comparison(found),
+            "",
+            "`frozen base` is logistic regression on the embeddings of the base before training.",
+            "",
+            "## Validation curve",
+            "",
+            f"![macro-F1 and loss by epoch]({CURVE})",
+            "",
+            *_curve(curve),
+            "",
+            "## Data",
+            "",
+            "| set | head | SHA-256 of the file | rows trained on | licence |",
+            "|---|---|---|---|---|",
+            *(
+                f"| {d['name']} | {d['head']} | `{d['sha256'][:16]}` | {d['rows']['train']} "
+                f"| {d['licence']} |"
+                for d in bundle.data
+            ),
+            "",
+            "The int8 graph's scales were calibrated on texts of these training splits only.",
+            "",
+            "## Use and limits",
+            "",
+            "- Made for triage: which items a person should see first. Not for automatic trading.",
+            "- Most training texts are posts of 2019-2022 that quote headlines. Sentiment is an "
+            "investor's reading of the whole text, not of one company in it.",
+            "- Rare topics (IPO, Gold | Metals | Materials) have few test rows: their figures are "
+            "rough.",
+            "- It says nothing about texts that are not about business: they get some topic "
+            "nevertheless, usually General News | Opinion.",
+            "",
+            "## Train it anew",
+            "",
+            "```",
+            *(teacher["command"] for teacher in distil["teachers"]),
+            *_commands(curve, command),
+            "```",
+            "",
+            "## Reports",
+            "",
+            "As `foreshock evaluate` prints them, for the served graph.",
+            *(line for c in found for line in ("", "```", as_text(c.served), "```")),
+            "",
+        ]
+    )
+
+
+def _heads(bundle: Bundle) -> str:
+    return ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in bundle.heads)
+
+
+def _method(method: Any) -> str:
+    kind = method["kind"]
+    if "rank" in method:
+        return f"{kind} of rank {method['rank']} on every linear layer of the encoder"
+    return {"full": "every weight", "frozen": "the heads only"}.get(kind, str(kind))
+
+
+def _commands(curve: Sequence[Epoch], command: str) -> list[str]:
+    """The run's command; for each time it was resumed for more epochs, one more."""
+    planned = list(dict.fromkeys(epoch.planned for epoch in curve))
+    plain = re.sub(r" --set '?fit\.epochs=\d+'?", "", command)
+    return [
+        f"{plain} --set fit.epochs={epochs}{' --resume' if number else ''}"
+        for number, epochs in enumerate(planned)
+    ]
+
+
+def _comparison(found: Sequence[Comparison]) -> list[str]:
+    lines = [f"| set | n | model | {' | '.join(_COLUMNS)} |", "|---|---|---|---|---|---|---|"]
+    for comparison in found:
+        for report in (*comparison.others, comparison.served):
+            figures = report.headline()
+            cells = " | ".join(
+                f"{figures[column]:.4f}" if column in figures else "" for column in _COLUMNS
+            )
+            where = f"{report.file} ({report.split})"
+            lines.append(f"| {where} | {report.metrics.n} | {report.model} | {cells} |")
+    return lines
+
+
+def _curve(curve: Sequence[Epoch]) -> list[str]:
+    heads = list(curve[0].macro_f1)
+    return [
+        "| epoch | train loss | "
+        + " | ".join(f"{h} macro-F1 | {h} accuracy" for h in heads)
+        + " |",
+        "|---|---|" + "---|---|" * len(heads),
+        *(
+            f"| {e.number + 1} | {e.train_loss:.4f} | "
+            + " | ".join(f"{e.macro_f1[h]:.4f} | {e.accuracy[h]:.4f}" for h in heads)
+            + " |"
+            for e in curve
+        ),
+    ]

@@ -1,0 +1,215 @@
+"""What a training run is told: a TOML file, checked key by key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.base import PACKAGED
+from models.errors import ModelError
+from models.labels import HeadKind
+
+RECIPES = Path(__file__).with_name("recipes")
+#: The recipe of the shipped bundle.
+SHIPPED = RECIPES / "foreshock-en.toml"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeadConfig(_Section):
+    """One head: what it answers, and how much of every step is its own."""
+
+    kind: HeadKind = Field(
+        HeadKind.SINGLE,
+        description="single: one label; multi: any number; target: one, about a company in the text.",
+    )
+    labels: tuple[str, ...] | None = Field(
+        None, description="In order; by default those of a head we know, else the file's, sorted."
+    )
+    batch: Count = Field(32, description="Rows per step.")
+    weight: Positive = Field(1.0, description="Of its loss.")
+
+
+class DataConfig(_Section):
+    """One labelled set of one head: csv or jsonl with a ``split`` column."""
+
+    head: str = Field(description="That it trains; a name under [heads].")
+    file: str = Field(description="Absolute, or relative to the configuration or the data folder.")
+    text: str = Field("text", description="Column of the texts.")
+    label: str | None = Field(None, description="Column of the labels; by default the head's name.")
+    target: str | None = Field(None, description="Column of the company, for a target head.")
+    where: dict[str, str] = Field(
+        default_factory=dict, description="Only rows whose columns hold these values."
+    )
+    licence: str = Field("not stated", description="As its publisher states it, for the card.")
+
+
+class AdapterConfig(_Section):
+    """What moves in the encoder."""
+
+    kind: Literal["full", "frozen", "lora", "dora", "adalora", "ia3"] = Field(
+        "lora",
+        description="full trains every weight, frozen the heads only, the others through peft.",
+    )
+    rank: Count = Field(32, description="Of lora, dora and adalora.")
+    alpha: Count | None = Field(None, description="Scale times rank; by default twice the rank.")
+    freeze_embeddings: bool = Field(False, description="full: keep the embeddings as they are.")
+    freeze_layers: int = Field(0, ge=0, description="full: keep so many lowest layers as they are.")
+
+
+class FitConfig(_Section):
+    """The loop."""
+
+    lr: Positive = Field(1e-3, description="Peak learning rate of the encoder.")
+    head_lr: Positive | None = Field(None, description="Peak rate of the heads; by default lr.")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="full: each layer below the top learns so much slower (Howard and Ruder 2018).",
+    )
+    optimiser: Literal["adamw", "sgd", "adafactor"] = Field("adamw", description="What moves them.")
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="How the rate falls after the warm-up."
+    )
+    warmup: Share = Field(0.06, description="Share of all steps in which the rate rises.")
+    weight_decay: float = Field(
+        0.01, ge=0, description="Of matrices; biases and layer norms have none."
+    )
+    max_gradient: Positive = Field(1.0, description="Norm that gradients are clipped to.")
+    epochs: Count = Field(5, description="Most passes over the longest head's rows.")
+    patience: Count = Field(2, description="Epochs without a better validation figure that end it.")
+    accumulate: Count = Field(1, description="Batches whose gradients make one step.")
+    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.995, description="Decay of the running average of the weights that is kept; 0: the last."
+    )
+    dropout: Share = Field(0.1, description="Before the heads.")
+    encoder_dropout: Share | None = Field(
+        None, description="Inside the encoder; by default the base's."
+    )
+    label_smoothing: Share = Field(0.05, description="Szegedy et al. 2016, section 7.")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: a class counts by the square root of its rarity."
+    )
+    rdrop: float = Field(
+        0.0, ge=0, description="Weight of the disagreement of two dropouts (Wu et al. 2021)."
+    )
+    fgm: float = Field(
+        0.0, ge=0, description="Size of an adversarial step on the embeddings (Miyato et al. 2017)."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "bfloat16", description="Of matrix products; weights and their gradients are float32."
+    )
+    gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
+    seed: int = Field(13, description="Of fresh weights, row order and dropout.")
+
+
+class DistilConfig(_Section):
+    """Learning from other bundles (Hinton et al. 2015)."""
+
+    teachers: tuple[str, ...] = Field((), description="Folders of bundles.")
+    weight: Share = Field(0.5, description="Share of the loss that follows them.")
+    temperature: Positive = Field(2.0, description="Softens teachers and student alike.")
+
+
+class CalibrationConfig(_Section):
+    """What is fitted on the validation splits once the model stands."""
+
+    precision: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.9, description="Share of right answers at which a head's threshold is set."
+    )
+
+
+class TrainConfig(_Section):
+    """A training run."""
+
+    name: str = Field("foreshock-en", description="Of the bundle.")
+    version: str = Field("1", description="Of the bundle.")
+    languages: tuple[str, ...] = Field(("en",), description="ISO 639-1 codes the model will read.")
+    base: str = Field(PACKAGED, description="Package, local folder or hub name of the encoder.")
+    max_tokens: Annotated[int, Field(ge=8, le=512)] = Field(
+        128, description="Longer texts are cut, special tokens included."
+    )
+    heads: dict[str, HeadConfig]
+    data: tuple[DataConfig, ...]
+    adapter: AdapterConfig = AdapterConfig()
+    fit: FitConfig = FitConfig()
+    distil: DistilConfig = DistilConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    baseline: bool = Field(True, description="Measure the frozen base as well.")
+    track: Literal["tensorboard", "wandb", "mlflow", "none"] = Field(
+        "tensorboard",
+        description="Where to follow the run; tensorboard writes beside the checkpoints.",
+    )
+
+
+def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path
+        TOML.
+    changes
+        ``key=value`` with a dotted key and a TOML value (a bare word is a string), such as
+        ``fit.epochs=3``; they win over the file.
+
+    Raises
+    ------
+    ModelError
+        When the file cannot be read, or a key or value is wrong; names them.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}; name a recipe with --config") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelError(f"{path}: not TOML: {error}") from error
+    return make_config(table, str(path), changes)
+
+
+def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ()) -> TrainConfig:
+    """Check a recipe that is a mapping already; `origin` names it in errors. See `load_config`."""
+    for change in changes:
+        _apply(table, change)
+    try:
+        config = TrainConfig.model_validate(table)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
+        raise ModelError(f"{origin}: " + "; ".join(lines)) from error
+    for number, entry in enumerate(config.data):
+        if entry.head not in config.heads:
+            raise ModelError(f"{origin}: data.{number}.head: no head {entry.head!r} in [heads]")
+        if (config.heads[entry.head].kind is HeadKind.TARGET) != (entry.target is not None):
+            raise ModelError(
+                f"{origin}: data.{number}.target: a target head, and no other, needs the column "
+                "of the company"
+            )
+    for head in config.heads:
+        if all(entry.head != head for entry in config.data):
+            raise ModelError(f"{origin}: heads.{head}: no [[data]] entry trains it")
+    return config
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    key, sign, text = change.partition("=")
+    if not sign or not key.strip():
+        raise ModelError(f"--set {change!r}: expected KEY=VALUE, such as fit.epochs=3")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *path, last = key.strip().split(".")
+    for name in path:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ModelError(f"--set {change!r}: {name!r} is not a section")
+    table[last] = value

@@ -1,0 +1,142 @@
+"""The labelled sets of a run: which files, which rows, which labels.
+
+Files stay outside the project: `data_folder` finds the development data.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import DataError
+from models.labels import KNOWN_LABELS, Head
+from models.tables import Labelled, checked_rows, file_sha256, label_names, read_splits
+from models.targets import mark_target
+from models.training.config import DataConfig, HeadConfig, TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One labelled set of one head.
+
+    Parameters
+    ----------
+    name
+        How the card calls it.
+    head
+        That it trains.
+    path, sha256
+        Its file, and the hash of its bytes.
+    config
+        Columns, condition, licence.
+    splits
+        ``train`` and ``valid``, and ``test`` where the file has it (measured, never trained on).
+    """
+
+    name: str
+    head: Head
+    path: Path
+    sha256: str
+    config: DataConfig
+    splits: Mapping[str, Labelled]
+
+
+def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Folder of the development data: ``$FORESHOCK_DATA``, or ``../shared/data`` by the project."""
+    named = environ.get("FORESHOCK_DATA")
+    if named:
+        return Path(named)
+    return Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Source, ...]:
+    """Read every set of a run.
+
+    Parameters
+    ----------
+    config
+        The run.
+    beside
+        Folder of the configuration: relative files are looked for there, then in the data folder.
+
+    Raises
+    ------
+    DataError
+        When a file is missing, lacks a column or split, or holds a label its head does not have.
+    """
+    paths = [_find(entry.file, beside) for entry in config.data]
+    heads = {
+        name: Head(name, head.kind, _labels(name, head, config.data, paths))
+        for name, head in config.heads.items()
+    }
+    return tuple(
+        Source(
+            path.name.split(".", 1)[0],
+            heads[entry.head],
+            path,
+            file_sha256(path),
+            entry,
+            _splits(path, heads[entry.head], entry),
+        )
+        for entry, path in zip(config.data, paths, strict=True)
+    )
+
+
+def texts_of(source: Source, split: str) -> list[str]:
+    """Texts of a split as the model reads them: for a target head, with the company marked."""
+    part = source.splits[split]
+    if not part.targets:
+        return list(part.texts)
+    return [mark_target(t, [name]) for t, name in zip(part.texts, part.targets, strict=True)]
+
+
+def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
+    splits = read_splits(
+        path,
+        text=entry.text,
+        label=entry.label or head.name,
+        head=head,
+        target=entry.target,
+        where=entry.where,
+    )
+    for split in ("train", "valid"):
+        if split not in splits:
+            there = ", ".join(map(repr, sorted(splits))) or "none"
+            raise DataError(
+                f"{path}: no rows of split {split!r}; its splits are {there} "
+                "(`foreshock data split` makes them)"
+            )
+    return splits
+
+
+def _labels(
+    name: str, head: HeadConfig, data: Sequence[DataConfig], paths: Sequence[Path]
+) -> tuple[str, ...]:
+    if head.labels is not None:
+        return head.labels
+    if name in KNOWN_LABELS:
+        return KNOWN_LABELS[name]
+    found = {
+        label
+        for entry, path in zip(data, paths, strict=True)
+        if entry.head == name
+        for _, row in checked_rows(path, ["split", entry.label or name])
+        if row["split"] == "train"
+        for label in label_names(row[entry.label or name], head.kind)
+    }
+    return tuple(sorted(found))
+
+
+def _find(file: str, beside: Path | None) -> Path:
+    given = Path(file)
+    folders = [folder for folder in (beside, data_folder()) if folder is not None]
+    places = [given] if given.is_absolute() else [folder / given for folder in folders]
+    for place in places:
+        if place.is_file():
+            return place
+    raise DataError(
+        f"{given}: no such file; looked in {' and '.join(str(p.parent) for p in places)}. Name it with "
+        "an absolute path, or set FORESHOCK_DATA to the data folder (the one that holds labelled/)"
+    )

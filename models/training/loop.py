@@ -1,0 +1,236 @@
+"""The training loop: several heads at once, early stopping, a checkpoint per epoch (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models.encoder import MultiHead, load_trained, trained_state
+from models.labels import HeadKind
+from models.metrics import measure, measure_multi, sigmoid, softmax
+from models.training import checkpoint
+from models.training.average import Average
+from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
+from models.training.config import TrainConfig
+from models.training.losses import Objective
+from models.training.optimisers import make_optimiser, rate
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of the validation curve: losses in nats, figures in [0, 1] per head.
+
+    `planned` is the number of epochs its learning rate was scheduled for: a run that is resumed
+    for more epochs changes it. `accuracy` of a multi-label head is the share of rows without a mistake.
+    """
+
+    number: int
+    planned: int
+    train_loss: float
+    valid_loss: Mapping[str, float]
+    macro_f1: Mapping[str, float]
+    accuracy: Mapping[str, float]
+
+    @property
+    def selection(self) -> float:
+        """What early stopping watches: the mean of the heads' macro-F1."""
+        return float(np.mean(list(self.macro_f1.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told of the progress.
+
+    Parameters
+    ----------
+    phase
+        Told what begins, in words.
+    step
+        Told (steps done, steps at most, recent loss).
+    epoch
+        Told the figures of each epoch.
+    """
+
+    phase: Callable[[str], None] = lambda what: None
+    step: Callable[[int, int, float], None] = lambda done, total, loss: None
+    epoch: Callable[[Epoch], None] = lambda epoch: None
+
+
+def fit(
+    model: MultiHead,
+    train: Mapping[str, Rows],
+    valid: Mapping[str, Rows],
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    watch: Watch | None = None,
+    data: Mapping[str, str] | None = None,
+) -> tuple[Epoch, ...]:
+    """Train `model`; it ends with the weights of its best epoch.
+
+    Parameters
+    ----------
+    model
+        With adapter or without; only parameters that require a gradient move.
+    train, valid
+        Rows of each head.
+    config
+        How.
+    folder
+        Where the checkpoints go: ``last.safetensors``, ``best.safetensors``, ``progress.json``.
+    resume
+        Go on after the last epoch a checkpoint in `folder` holds, if there is one. The result is
+        that of an unbroken run; with more epochs than that run was started for, its learning
+        rate rises again to where the longer schedule has it.
+    data
+        Hash of each file trained on: a run is not resumed on other data.
+
+    Returns
+    -------
+    tuple of Epoch
+        The validation curve.
+    """
+    watch = watch or Watch()
+    settings = _settings(config, data or {})
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)
+    if config.fit.gradient_checkpointing:
+        model.encoder.gradient_checkpointing_enable()  # type: ignore[operator]
+    objective = Objective(model, train, config).to(device)
+    moving = [p for p in [*model.parameters(), *objective.parameters()] if p.requires_grad]
+    optimiser = make_optimiser(model, objective.parameters(), config.fit)
+    average = Average(moving, config.fit.average)
+    sizes = {head: config.heads[head].batch for head in train}
+    per_epoch = steps_per_epoch(train, sizes)
+    total = per_epoch * config.fit.epochs
+    curve: list[Epoch] = []
+    if resume and (saved := checkpoint.load(folder, settings)) is not None:
+        checkpoint.put_back(saved.tensors, moving, average.shadow, optimiser)
+        curve = [Epoch(**epoch) for epoch in saved.curve]
+        watch.step(len(curve) * per_epoch, total, curve[-1].train_loss)
+    while len(curve) < config.fit.epochs and not _stalled(curve, config.fit.patience):
+        number = len(curve)
+        torch.manual_seed(config.fit.seed * 10_007 + number)
+        model.train()
+        losses: list[float] = []
+        share = 1 / config.fit.accumulate
+        optimiser.zero_grad(set_to_none=True)
+        for batches in epoch_steps(train, sizes, config.fit.seed, number):
+            step = number * per_epoch + len(losses)
+            loss = sum(
+                objective.backward(model, head, batch, share) for head, batch in batches.items()
+            )
+            losses.append(loss)
+            if len(losses) % config.fit.accumulate == 0 or len(losses) == per_epoch:
+                for group in optimiser.param_groups:
+                    group["lr"] = group["peak"] * rate(step, total, config.fit)
+                nn.utils.clip_grad_norm_(moving, config.fit.max_gradient)
+                optimiser.step()
+                _told_of_step(model, step)
+                optimiser.zero_grad(set_to_none=True)
+                average.update(moving)
+            watch.step(step + 1, total, float(np.mean(losses[-50:])))
+        with average.applied(moving):
+            curve.append(_validate(model, valid, number, config.fit.epochs, losses))
+            if curve[-1].selection >= max(epoch.selection for epoch in curve):
+                checkpoint.save_best(folder, trained_state(model))
+        checkpoint.save(
+            folder,
+            checkpoint.take(moving, average.shadow, optimiser),
+            [asdict(epoch) for epoch in curve],
+            settings,
+        )
+        watch.epoch(curve[-1])
+    model.to("cpu")
+    load_trained(model, checkpoint.load_best(folder))
+    model.eval()
+    return tuple(curve)
+
+
+def logits_of(model: MultiHead, rows: Rows, head: str, batch_size: int = 64) -> NDArray[np.float32]:
+    """Logits of one head for every row in order, ``(rows, labels) float32``, without dropout."""
+    model.eval()
+    device = next(model.parameters()).device
+    order = sorted(range(len(rows)), key=lambda i: len(rows.ids[i]))
+    result: NDArray[np.float32] | None = None
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            batch = padded(rows, chosen)
+            features = model.features(
+                *(torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
+            )
+            values = model.logits(head, features).float().cpu().numpy()
+            if result is None:
+                result = np.empty((len(rows), values.shape[1]), dtype=np.float32)
+            result[chosen] = values
+    if result is None:
+        raise ValueError(f"no rows to compute head {head!r} for")
+    return result
+
+
+def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
+    """What a resumed run must agree with, flat: ``fit.lr``, ``heads.topic.batch``, ``data.NAME``."""
+    flat: dict[str, Any] = {}
+
+    def put(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                put(f"{prefix}.{key}" if prefix else key, inner)
+        else:
+            flat[prefix] = value
+
+    put(
+        "",
+        config.model_dump(mode="json", include={"base", "heads", "adapter", "fit", "distil"})
+        | {"data": dict(data)},
+    )
+    return flat
+
+
+def _told_of_step(model: MultiHead, step: int) -> None:
+    # AdaLoRA moves its ranks between the layers as the run goes on.
+    allocate = getattr(model.encoder, "update_and_allocate", None)
+    if allocate is not None:
+        allocate(step + 1)
+
+
+def _validate(
+    model: MultiHead,
+    valid: Mapping[str, Rows],
+    number: int,
+    planned: int,
+    train_losses: list[float],
+) -> Epoch:
+    losses, macro, accuracy = {}, {}, {}
+    for head, rows in valid.items():
+        logits = logits_of(model, rows, head)
+        truth = np.asarray(rows.labels)
+        if model.kinds[head] is HeadKind.MULTI:
+            probabilities = sigmoid(logits)
+            chances = np.where(truth > 0, probabilities, 1 - probabilities)
+            losses[head] = float(-np.log(np.maximum(chances, 1e-12)).sum(axis=1).mean())
+            figures = measure_multi(truth > 0, probabilities >= 0.5)
+            macro[head], accuracy[head] = figures.macro_f1, figures.exact
+        else:
+            probabilities = softmax(logits)
+            single = measure(truth, probabilities)
+            chosen = probabilities[np.arange(len(truth)), truth]
+            losses[head] = float(-np.log(np.maximum(chosen, 1e-12)).mean())
+            macro[head], accuracy[head] = single.macro_f1, single.accuracy
+    return Epoch(number, planned, float(np.mean(train_losses)), losses, macro, accuracy)
+
+
+def _stalled(curve: list[Epoch], patience: int) -> bool:
+    if not curve:
+        return False
+    best = max(range(len(curve)), key=lambda i: curve[i].selection)
+    return len(curve) - 1 - best >= patience

@@ -1,0 +1,175 @@
+"""What a batch costs: gold labels, teachers, two dropouts, an adversary (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.encoder import Features, MultiHead
+from models.labels import HeadKind
+from models.training.batches import Batch, Rows
+from models.training.config import TrainConfig
+
+
+class Objective(nn.Module):
+    """Loss of one head's batch, and the learnt shift of every further set's logits.
+
+    Another set has another balance of classes and other annotators. Its offset takes that up in
+    training and is dropped afterwards, so the head keeps the habits of its first set.
+
+    Parameters
+    ----------
+    model
+        In training.
+    train
+        Rows of each head; for the number of their sets and the rarity of their classes.
+    config
+        The run.
+    """
+
+    def __init__(self, model: MultiHead, train: Mapping[str, Rows], config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.kinds = dict(model.kinds)
+        self.offsets = nn.ParameterDict()
+        self.class_weights: dict[str, Tensor] = {}
+        for head, rows in train.items():
+            labels = int(model.heads[head].out_features)  # type: ignore[arg-type]
+            further = int(rows.sources.max(initial=0))
+            if further:
+                self.offsets[head] = nn.Parameter(torch.zeros(further, labels))
+            if config.fit.class_weights == "balanced" and rows.labels.ndim == 1:
+                self.class_weights[head] = _balanced(rows, labels)
+
+    def backward(self, model: MultiHead, head: str, batch: Batch, share: float) -> float:
+        """Add the gradients of `share` times the loss; return the loss."""
+        fit = self.config.fit
+        adversary = Adversary(model) if fit.fgm else None
+        with adversary.watching() if adversary else nullcontext():
+            loss = self.loss(model, head, batch)
+            (share * loss).backward()  # type: ignore[no-untyped-call]
+        if adversary is not None:
+            with adversary.pushing(fit.fgm):
+                (share * self.loss(model, head, batch)).backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def loss(self, model: MultiHead, head: str, batch: Batch) -> Tensor:
+        """Loss of one batch, weighted as its head is."""
+        device = next(model.parameters()).device
+        first = self._read(model, batch, device)
+        logits = model.logits(head, first)
+        loss = self._gold(head, logits, batch, device)
+        if batch.soft:
+            weight = self.config.distil.weight
+            loss = (1 - weight) * loss + weight * self._taught(model, first, batch, device)
+        if self.config.fit.rdrop:
+            second = model.logits(head, self._read(model, batch, device))
+            loss = (loss + self._gold(head, second, batch, device)) / 2
+            loss = loss + self.config.fit.rdrop * self._disagreement(head, logits, second)
+        return self.config.heads[head].weight * loss
+
+    def _read(self, model: MultiHead, batch: Batch, device: torch.device) -> Features:
+        ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
+        low = self.config.fit.precision == "bfloat16"
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+            return model.features(ids, mask)
+
+    def _gold(self, head: str, logits: Tensor, batch: Batch, device: torch.device) -> Tensor:
+        labels = torch.from_numpy(np.asarray(batch.labels)).to(device)
+        if head in self.offsets:
+            table = self.offsets[head]
+            own = torch.zeros(1, table.shape[1], device=device)
+            logits = logits + torch.cat([own, table])[torch.from_numpy(batch.sources).to(device)]
+        if self.kinds[head] is HeadKind.MULTI:
+            smooth = self.config.fit.label_smoothing
+            wanted = labels * (1 - smooth) + smooth / 2
+            # Summed over labels: a row with no event still teaches every label.
+            each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+            return each.sum(dim=1).mean()
+        weights = self.class_weights.get(head)
+        return functional.cross_entropy(
+            logits,
+            labels,
+            weight=None if weights is None else weights.to(device),
+            label_smoothing=self.config.fit.label_smoothing,
+        )
+
+    def _taught(
+        self, model: MultiHead, features: Features, batch: Batch, device: torch.device
+    ) -> Tensor:
+        """Distance to the teachers (Hinton et al. 2015, section 2), on every head they answer for."""
+        temperature = self.config.distil.temperature
+        total = torch.zeros((), device=device)
+        for head, soft in batch.soft.items():
+            said = model.logits(head, features) / temperature
+            wanted = torch.from_numpy(soft).to(device)
+            if self.kinds[head] is HeadKind.MULTI:
+                each = functional.binary_cross_entropy_with_logits(said, wanted, reduction="none")
+                total = total + each.sum(dim=1).mean()
+            else:
+                said = functional.log_softmax(said, dim=1)
+                total = total + functional.kl_div(said, wanted, reduction="batchmean")
+        return temperature**2 * total
+
+    def _disagreement(self, head: str, first: Tensor, second: Tensor) -> Tensor:
+        """Symmetric divergence of two passes (R-Drop: Wu et al. 2021, section 2.1)."""
+        if self.kinds[head] is HeadKind.MULTI:
+            return (torch.sigmoid(first) - torch.sigmoid(second)).square().sum(dim=1).mean()
+        p, q = (functional.log_softmax(logits, dim=1) for logits in (first, second))
+        there = functional.kl_div(p, q, log_target=True, reduction="batchmean")
+        back = functional.kl_div(q, p, log_target=True, reduction="batchmean")
+        return (there + back) / 2
+
+
+class Adversary:
+    """A step on the word embeddings that hurts most (FGM: Miyato et al. 2017, section 3).
+
+    Works on the embeddings' output, so that a frozen table under an adapter can be pushed too.
+    """
+
+    def __init__(self, model: MultiHead) -> None:
+        self._layer = model.encoder.get_input_embeddings()  # type: ignore[operator]
+        self._seen: Tensor | None = None
+
+    def watching(self) -> _Hook:
+        """While this lasts, remember the embeddings and let gradients reach them."""
+
+        def remember(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+            seen = output if output.requires_grad else output.detach().requires_grad_(True)
+            seen.retain_grad()
+            self._seen = seen
+            return seen
+
+        return _Hook(self._layer, remember)
+
+    def pushing(self, size: float) -> _Hook:
+        """While this lasts, embeddings are pushed by `size` along the gradient remembered."""
+        assert self._seen is not None and self._seen.grad is not None
+        gradient = self._seen.grad
+        # Norm per row: (batch, tokens, width) -> (batch, 1, 1).
+        norm = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1)
+        push = size * gradient / norm
+        return _Hook(self._layer, lambda module, inputs, output: output + push)
+
+
+class _Hook:
+    def __init__(self, layer: nn.Module, hook: Any) -> None:
+        self._layer, self._hook = layer, hook
+
+    def __enter__(self) -> None:
+        self._handle = self._layer.register_forward_hook(self._hook)
+
+    def __exit__(self, *error: object) -> None:
+        self._handle.remove()
+
+
+def _balanced(rows: Rows, labels: int) -> Tensor:
+    counts = np.bincount(np.asarray(rows.labels), minlength=labels).clip(min=1)
+    weights = np.sqrt(counts.mean() / counts)
+    return torch.tensor(weights / weights.mean(), dtype=torch.float32)

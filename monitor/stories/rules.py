@@ -1,0 +1,108 @@
+"""What a risk pack is made of: patterns, rules, and the words that set the stage of an event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.stories.numbers import amount
+
+# Where the words of a stage are looked for: in the sentence, before the match, or right after it.
+STAGE_PLACES = (
+    "denied",
+    "denied_after",
+    "resolved",
+    "resolved_after",
+    "rumour",
+    "rumour_before",
+    "rumour_after",
+    "stale",
+    "stale_before",
+    "stale_after",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RiskPattern:
+    """One compiled pattern, and literals one of which every match contains (empty: unknown).
+
+    ``words`` says that a match has to begin where a word begins. That is looked at after the
+    search and not in the expression, which then begins with letters that the engine can skip to.
+    """
+
+    source: str
+    regex: re.Pattern[str]
+    literals: frozenset[str]
+    words: bool
+
+    def search(self, sentence: str) -> re.Match[str] | None:
+        """Return the first match that begins where a word begins."""
+        hit = self.regex.search(sentence)
+        while hit is not None and self.words and _inside_word(sentence, hit.start()):
+            hit = self.regex.search(sentence, hit.start() + 1)
+        return hit
+
+
+@dataclass(frozen=True, eq=False)
+class RiskRule:
+    """One rule of the pack.
+
+    ``polarity`` is "negative"; "any" when the event may as well be good news (a takeover): an
+    alert then asks the sentiment; or "positive". ``event`` is the type that alerts group by;
+    several rules may share one. ``confidence`` is the share of its matches that are right, in
+    (0, 1]. ``compare`` ("below", "above") makes the rule hold only when the number its pattern
+    calls ``actual`` is below or above the one it calls ``expected``. ``resolved`` are the words
+    that say that such an event ended. ``looks_back`` says that the news is a judgement of old
+    deeds (a fine), which a year before publication does not make old news.
+    """
+
+    id: str
+    event: str
+    label: str
+    family: str
+    severity: int
+    polarity: str
+    confidence: float
+    compare: str | None
+    looks_back: bool
+    patterns: tuple[RiskPattern, ...]
+    exclude: re.Pattern[str] | None
+    resolved: re.Pattern[str] | None
+    samples: tuple[str, ...]
+    not_samples: tuple[str, ...]
+
+    def holds(self, sentence: str, hit: re.Match[str]) -> bool:
+        """Say whether a match of one of the patterns counts."""
+        if self.exclude is not None and self.exclude.search(sentence):
+            return False
+        if self.compare is None:
+            return True
+        actual, expected = amount(hit["actual"]), amount(hit["expected"])
+        if actual is None or expected is None:
+            return False
+        return actual < expected if self.compare == "below" else actual > expected
+
+    def over(self, sentence: str) -> bool:
+        return self.resolved is not None and self.resolved.search(sentence) is not None
+
+
+@dataclass(frozen=True)
+class PackFile:
+    """What the files of a pack say, checked and compiled."""
+
+    text: str
+    version: str
+    rules: tuple[RiskRule, ...]
+    stages: Mapping[str, tuple[RiskPattern, ...]]
+    ignore: tuple[RiskPattern, ...]
+
+
+def _inside_word(text: str, start: int) -> bool:
+    return (
+        start > 0 and _is_letter(text[start - 1]) and start < len(text) and _is_letter(text[start])
+    )
+
+
+def _is_letter(char: str) -> bool:
+    return char.isascii() and char.isalnum()

@@ -1,0 +1,57 @@
+"""Recipes: what is wrong with one is said by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import ModelError
+from models.labels import HeadKind
+from models.training.config import RECIPES, load_config
+
+GOOD = '[heads.topic]\n[[data]]\nhead = "topic"\nfile = "topic.csv"\n'
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_package_is_one(path: Path) -> None:
+    config = load_config(path)
+    assert config.heads
+    assert all(entry.licence == "MIT" for entry in config.data)
+
+
+def test_a_change_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(GOOD)
+    changes = ["fit.epochs=2", "base=some/base", "heads.topic.kind=multi", 'languages=["en", "de"]']
+    config = load_config(path, changes)
+    assert (config.fit.epochs, config.base) == (2, "some/base")
+    assert config.heads["topic"].kind is HeadKind.MULTI
+    assert config.languages == ("en", "de")
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "said"),
+    [
+        (GOOD + "[fit]\nepoch = 3\n", [], r"fit.epoch: Extra inputs are not permitted"),
+        (GOOD, ["fit.epochs=0"], r"fit.epochs: Input should be greater than or equal to 1"),
+        (GOOD, ["fit.epochs"], r"expected KEY=VALUE"),
+        (GOOD, ["base.x=1", "base.x.y=1"], r"'x' is not a section"),
+        (GOOD.replace('head = "topic"', 'head = "mood"'), [], r"data.0.head: no head 'mood'"),
+        (GOOD + "[heads.mood]\n", [], r"heads.mood: no \[\[data\]\] entry trains it"),
+        (GOOD, ["heads.topic.kind=target"], r"data.0.target: a target head, and no other, needs"),
+        ("heads = [", [], r"not TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_one_clear_error(
+    tmp_path: Path, content: str, changes: list[str], said: str
+) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(content)
+    with pytest.raises(ModelError, match=said):
+        load_config(path, changes)
+
+
+def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="name a recipe with --config"):
+        load_config(tmp_path / "absent.toml")
