@@ -137,7 +137,7 @@ def _comparison(found: Sequence[Comparison]) -> list[str]:
             cells = " | ".join(
                 f"{figures[column]:.4f}" if column in figures else "" for column in _COLUMNS
             )
-            where = f"{report.file} ({report.split})"
+            where = f"{report.task}: {report.file} ({report.split})"
             lines.append(f"| {where} | {report.metrics.n} | {report.model} | {cells} |")
     return lines
 

@@ -67,17 +67,17 @@ def _tensorboard(config: TrainConfig, folder: Path) -> Iterator[Log]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingExtraError("TensorBoard", "train", "tensorboard") from error
-    writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
-    writer.add_text("recipe", f"```\n{config.model_dump_json(indent=1)}\n```")  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(folder / "tensorboard"))
+    writer.add_text("recipe", f"```\n{config.model_dump_json(indent=1)}\n```")
 
     def log(figures: Mapping[str, float], step: int) -> None:
         for name, value in figures.items():
-            writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            writer.add_scalar(name, value, step)
 
     try:
         yield log
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()
 
 
 @contextmanager

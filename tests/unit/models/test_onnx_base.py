@@ -71,7 +71,7 @@ def test_the_folder_computes_what_the_graph_computes(exported: Path, tmp_path: P
     assert found.difference < TOLERANCE
     ids = torch.tensor([[5, 20, 30, 6]])
     first, again = (
-        BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+        BertModel.from_pretrained(folder, add_pooling_layer=False).eval()  # type: ignore[no-untyped-call]
         for folder in (exported.parent / "tiny-bert", tmp_path / "base")
     )
     with torch.inference_mode():

@@ -47,5 +47,5 @@ def test_without_its_top_a_base_gives_its_middle(tmp_path: Path) -> None:
     again = build(resolve_base(str(tmp_path / "two")), tiny.HEADS).encoder.eval()
     with torch.inference_mode():
         top = again(input_ids=ids).last_hidden_state
-    assert again.config.num_hidden_layers == 2
+    assert again.config.num_hidden_layers == 2  # type: ignore[union-attr]
     assert torch.allclose(middle, top, atol=1e-6)

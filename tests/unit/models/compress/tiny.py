@@ -85,7 +85,7 @@ def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bund
     torch.manual_seed(seed)
     with torch.no_grad():
         for head in trained.heads.values():
-            head.weight.normal_()
+            torch.nn.init.normal_(head.weight)  # type: ignore[arg-type]
     folder.mkdir(parents=True)
     state = {k: v.half() for k, v in trained_state(trained).items()}
     save_file(state, folder / WEIGHTS)

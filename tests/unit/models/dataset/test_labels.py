@@ -13,7 +13,7 @@ from models.dataset.rows import read_table, write_table
 from models.errors import DataError
 
 
-def planted(rows: int = 300, wrong: int = 15) -> tuple[np.ndarray, list[str], set[int]]:  # type: ignore[type-arg]
+def planted(rows: int = 300, wrong: int = 15) -> tuple[np.ndarray, list[str], set[int]]:
     """Three well-separated classes, some labels of the first called the second."""
     rng = np.random.default_rng(3)
     kinds = np.arange(rows) % 3

@@ -53,7 +53,8 @@ def test_found_is_right_and_everything_well_above_the_threshold_is_found(
 
 def test_planted_near_duplicates_are_recalled() -> None:
     rng = random.Random(5)
-    texts, planted = [], []
+    texts: list[str] = []
+    planted: list[tuple[int, int]] = []
     while len(planted) < 1_000:
         text = " ".join(rng.choices(WORDS, k=12)) + f" {rng.getrandbits(32):x}"
         at = rng.randrange(len(text) - 1)

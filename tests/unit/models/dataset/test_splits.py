@@ -54,10 +54,10 @@ def test_a_split_never_leaks(seed: int, count: int, grouped: bool) -> None:
         return
     assert leaks(placed(texts, found.names)) == []
     for key in (same_key, folded_key):
-        assert all(
-            len({name for _, name in pairs}) == 1
-            for pairs in _by(key(t) for t in texts)(found.names)
-        )
+        where: dict[str, set[str]] = {}
+        for t, name in zip(texts, found.names, strict=True):
+            where.setdefault(key(t), set()).add(name)
+        assert all(len(names) == 1 for names in where.values())
     keys = sorted({folded_key(text) for text in texts})
     split_of = {folded_key(t): n for t, n in zip(texts, found.names, strict=True)}
     for pair in near_duplicates(keys, seed=seed % 7):
@@ -66,18 +66,6 @@ def test_a_split_never_leaks(seed: int, count: int, grouped: bool) -> None:
         held = {n for n, g in zip(found.names, groups or (), strict=True) if g == group}
         assert len(held) == 1
     assert split_rows(texts, labels, groups, seed=seed).names == found.names
-
-
-def _by(keys):  # type: ignore[no-untyped-def]
-    listed = list(keys)
-
-    def grouped(names):  # type: ignore[no-untyped-def]
-        pairs: dict[str, list[tuple[str, str]]] = {}
-        for key, name in zip(listed, names, strict=True):
-            pairs.setdefault(key, []).append((key, name))
-        return pairs.values()
-
-    return grouped
 
 
 def distinct(count: int) -> list[str]:

@@ -27,7 +27,7 @@ EPOCH = Epoch(0, 1, 0.5, {"topic": 0.4}, {"topic": 0.8}, {"topic": 0.9})
 def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    told = []
+    told: list[Epoch] = []
     with tracked(make_config(TABLE, "test"), tmp_path, Watch(epoch=told.append)) as watch:
         for done in range(1, 101):
             watch.step(done, 100, 1.0 / done)
