@@ -70,7 +70,9 @@ class BackTranslation:
         try:
             new = path.read_text(encoding="utf-8")
         except OSError:
-            new = " ".join(self._back(self._away([text]))[0].split())
+            away = self._away([text])[0]
+            # A translation of nothing is no text a model takes.
+            new = " ".join(self._back([away])[0].split()) if away.strip() else ""
             self._remember(path, new)
         kept = Counter(_FIXED.findall(new)) == Counter(_FIXED.findall(text))
         same_sense = bool(_NOT.search(new)) == bool(_NOT.search(text))

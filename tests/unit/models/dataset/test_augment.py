@@ -213,6 +213,14 @@ def test_back_translation_asks_once_and_keeps_what_counts(tmp_path: Path) -> Non
     assert there.augment(" ", rng) == " "
 
 
+def test_a_translation_that_says_nothing_leaves_the_text(tmp_path: Path) -> None:
+    def back(texts: Sequence[str]) -> list[str]:
+        raise AssertionError("asked to translate nothing")
+
+    there = BackTranslation(lambda texts: ["" for _ in texts], back, "empty", tmp_path)
+    assert there.augment("oil falls", random.Random(1)) == "oil falls"
+
+
 def test_back_translation_by_local_folders(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
