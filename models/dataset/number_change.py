@@ -122,7 +122,7 @@ def _same_order(old: list[float], new: list[float]) -> bool:
 
 def _power(value: float) -> int | None:
     """Power of ten of a number, exactly; None of zero."""
-    return int(f"{value:e}".partition("e")[2]) if value else None
+    return int(f"{value:.16e}".partition("e")[2]) if value else None
 
 
 def _replaced(text: str, amounts: list[_Amount], written: list[str]) -> str:
