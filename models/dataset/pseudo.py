@@ -19,6 +19,7 @@ from models.dataset.keys import same_key
 from models.dataset.near import Progress
 from models.dataset.rows import Table, read_table
 from models.errors import DataError
+from models.labels import HeadKind
 from models.metrics import Floats
 from models.tables import read_rows
 from models.text import model_input
@@ -153,10 +154,15 @@ def probabilities_of(
     Raises
     ------
     DataError
-        When the bundle lacks a head.
+        When the bundle lacks a head, or the head does not give a text one label.
     """
     labels = classifier.bundle.labels
+    kinds = {head.name: head.kind for head in classifier.bundle.heads}
     for head in heads:
+        if kinds.get(head, HeadKind.SINGLE) is not HeadKind.SINGLE:
+            raise DataError(
+                f"the head {head!r} gives no single label to a text: name others with --head"
+            )
         if head not in labels:
             raise DataError(
                 f"no head {head!r} in {classifier.bundle.name}; "

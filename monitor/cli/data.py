@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.errors import ModelError
+from monitor.cli.options import told
 
 if TYPE_CHECKING:
     from models.dataset.leaks import Leak
@@ -70,7 +70,7 @@ def split(
     Texts are one when they are equal but for case, numbers and cashtags, when they are nearly
     so, or when they share a group. Writes the rows with a column split.
     """
-    with _told():
+    with told():
         from models.dataset.rows import check_out, read_table, write_table
         from models.dataset.splits import split_rows
         from models.errors import DataError
@@ -117,7 +117,7 @@ def leaks(
     as_json: _JsonOption = False,
 ) -> None:
     """Refuse a set whose splits share texts: prints the pairs, exit status 1."""
-    with _told():
+    with told():
         from models.dataset.leaks import KINDS, read_placed
         from models.dataset.leaks import leaks as find
 
@@ -161,7 +161,7 @@ def quality(
     Confident learning (Northcutt et al. 2021) over out-of-sample probabilities of a logistic
     regression on embeddings. It points at rows to read again; it does not change them.
     """
-    with _told():
+    with told():
         from models.dataset.embed import embeddings
         from models.dataset.keys import clusters
         from models.dataset.quality import assess
@@ -185,8 +185,8 @@ def quality(
         if out is not None:
             _write_issues(out, table, text, found)
         if as_json:
-            told = {"file": file.name, "task": task, "split": split} | found.as_json()
-            typer.echo(json.dumps(told, indent=2))
+            figures = {"file": file.name, "task": task, "split": split} | found.as_json()
+            typer.echo(json.dumps(figures, indent=2))
         else:
             _show_quality(found, out)
 
@@ -230,7 +230,7 @@ def pseudo_label(
     Writes the rows in the labelled form, all of split train, with the probability and, in
     labelled_by, the model and its hash. Labels that people gave are never overwritten.
     """
-    with _told():
+    with told():
         from models.classifier import Classifier
         from models.dataset import pseudo
         from models.dataset.rows import check_out, read_table, write_table
@@ -280,7 +280,7 @@ def risk(
     Events that are confirmed or rumoured, gravest first, joined by a bar; empty is none. What is
     denied, or old news told again, is no event. The column labelled_by names the pack.
     """
-    with _told():
+    with told():
         from models.dataset.pseudo import LABELLED_BY, refuse_gold
         from models.dataset.rows import check_out, read_table, write_table
         from models.errors import DataError
@@ -301,8 +301,8 @@ def risk(
         with _bar("reading") as progress:
             for done, value in enumerate(texts, start=1):
                 matches = pack.match(normalise(value), "", None)
-                told = [m.event for m in matches if m.stage in ("confirmed", "rumour")]
-                events.append(tuple(dict.fromkeys(told)))
+                happened = [m.event for m in matches if m.stage in ("confirmed", "rumour")]
+                events.append(tuple(dict.fromkeys(happened)))
                 if not done % 256 or done == len(texts):
                     progress(done, len(texts))
         by = f"risk pack {pack.version} {pack.hash}"
@@ -412,8 +412,8 @@ def _show_leaks(found: Sequence[Leak], show: int) -> None:
             typer.echo(f"  and {count - show} more: --show {count}, or --json for all")
     touched = {(r.split, r.file, r.line) for leak in found for r in (leak.first, leak.second)}
     rows = Counter(split for split, _, _ in touched)
-    told = ", ".join(f"{count} of {split}" for split, count in sorted(rows.items()))
-    typer.echo(f"{len(found)} leaks; rows in them: {told}")
+    sides = ", ".join(f"{count} of {split}" for split, count in sorted(rows.items()))
+    typer.echo(f"{len(found)} leaks; rows in them: {sides}")
 
 
 def _leak_json(leak: Leak) -> dict[str, object]:
@@ -443,13 +443,3 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
         row = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(row, completed=done, total=total)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the data as one line on standard error, exit status 2."""
-    try:
-        yield
-    except ModelError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error

@@ -104,6 +104,8 @@ def test_pseudo_label_by_the_shipped_bundle(tmp_path: Path) -> None:
     assert "gold labels are not overwritten" in error
     code, _, error = data("pseudo-label", path, "--text", "title", "--out", out, "--head", "mood")
     assert (code, "no head 'mood'" in error) == (2, True)
+    code, _, error = data("pseudo-label", path, "--text", "title", "--out", out, "--head", "target")
+    assert (code, "gives no single label" in error) == (2, True)
 
 
 def test_quality_by_the_frozen_base(tmp_path: Path) -> None:
