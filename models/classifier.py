@@ -14,7 +14,7 @@ from models.engines import Engine
 from models.engines.choice import choose_engine
 from models.errors import BundleError
 from models.labels import SENTIMENTS, HeadKind, sentiment_score
-from models.metrics import sigmoid, softmax
+from models.metrics import probabilities_of, softmax
 from models.targets import mark_target, unmarked
 from models.tokens import encode, equal_length_batches, load_tokenizer
 
@@ -225,9 +225,7 @@ class Classifier:
         """Calibrated probabilities of each head, ``(texts, labels) float64``."""
         kinds = {head.name: head.kind for head in self.bundle.heads}
         return {
-            head: (sigmoid if kinds[head] is HeadKind.MULTI else softmax)(
-                values, self.bundle.temperatures[head]
-            )
+            head: probabilities_of(kinds[head], values, self.bundle.temperatures[head])
             for head, values in self.logits(texts).items()
         }
 

@@ -19,8 +19,6 @@ from models.metrics import (
     MultiMetrics,
     measure,
     measure_multi,
-    sigmoid,
-    softmax,
 )
 from models.tables import Labelled, read_labelled
 
@@ -162,13 +160,6 @@ def report(
     else:
         metrics = measure(np.asarray(data.labels), probabilities)
     return Report(head.name, file, split, model, head.labels, metrics)
-
-
-def probabilities_of(
-    head: Head, logits: NDArray[np.float32], temperature: float
-) -> NDArray[np.float64]:
-    """Calibrated probabilities of a head's logits, ``(rows, labels) float64``."""
-    return (sigmoid if head.kind is HeadKind.MULTI else softmax)(logits, temperature)
 
 
 def _in_chunks(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.abstain import COVERAGES, risk_coverage
+from models.labels import HeadKind
 
 ECE_BINS = 15
 
@@ -183,6 +184,13 @@ def expected_calibration_error(truth: Ints, probabilities: Floats, bins: int = E
         - np.bincount(number, weights=confidence, minlength=bins)
     )
     return float(gap[rows > 0].sum() / len(truth))
+
+
+def probabilities_of(
+    kind: HeadKind, logits: NDArray[np.floating], temperature: float = 1.0
+) -> Floats:
+    """Probabilities of a head's logits by its kind, ``(rows, labels) float64``."""
+    return (sigmoid if kind is HeadKind.MULTI else softmax)(logits, temperature)
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:

@@ -11,8 +11,8 @@ from models.abstain import risk_coverage
 from models.bundle import Bundle
 from models.calibrate import fit_temperature
 from models.classifier import Classifier
-from models.evaluate import probabilities_of
 from models.labels import HeadKind
+from models.metrics import probabilities_of
 from models.training.data import Source
 
 #: Threshold of each label of a head that may give several.
@@ -48,6 +48,6 @@ def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle
         temperatures[head.name] = fit_temperature(logits, truth)
         thresholds[head.name] = MULTI_THRESHOLD
         if head.kind is not HeadKind.MULTI:
-            probabilities = probabilities_of(head, logits, temperatures[head.name])
+            probabilities = probabilities_of(head.kind, logits, temperatures[head.name])
             thresholds[head.name] = risk_coverage(truth, probabilities).threshold(precision)
     return replace(draft, temperatures=temperatures, thresholds=thresholds)

@@ -16,9 +16,9 @@ from models.base import Base
 from models.bundle import TOKENIZER, Bundle
 from models.classifier import Classifier
 from models.encoder import MultiHead, build
-from models.evaluate import Report, probabilities_of, report, served_report
+from models.evaluate import Report, report, served_report
 from models.labels import HeadKind
-from models.metrics import Floats
+from models.metrics import Floats, probabilities_of
 from models.tokens import encode, load_tokenizer
 from models.training.baseline import baseline_probabilities
 from models.training.batches import Rows
@@ -121,7 +121,7 @@ def _compare(
         found = baseline_probabilities(frozen, head.name, train, valid, {"test": tests}, seed)
         others.append(other("frozen base", found["test"]))
     logits = logits_of(trained, tests, head.name)
-    exact = probabilities_of(head, logits, bundle.temperatures[head.name])
+    exact = probabilities_of(head.kind, logits, bundle.temperatures[head.name])
     others.append(other("float32 (torch)", exact))
     served = served_report(classifier, head, source.path.name, split, data)
     return Comparison(served, tuple(others))

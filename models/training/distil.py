@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from models.bundle import load_bundle
 from models.classifier import Classifier
 from models.errors import ModelError
-from models.labels import Head, HeadKind
-from models.metrics import sigmoid, softmax
+from models.labels import Head
+from models.metrics import probabilities_of
 
 _CHUNK = 512
 
@@ -77,9 +77,10 @@ def teach(
             logits = classifier.logits(texts[start : start + _CHUNK])
             for name, values in logits.items():
                 if name in asked:
-                    soften = sigmoid if asked[name] is HeadKind.MULTI else softmax
                     whole = total.setdefault(name, np.zeros((len(texts), values.shape[1])))
-                    whole[start : start + _CHUNK] += soften(values, temperature)
+                    whole[start : start + _CHUNK] += probabilities_of(
+                        asked[name], values, temperature
+                    )
             progress(min(start + _CHUNK, len(texts)), len(texts))
     soft = {name: (values / answers[name]).astype(np.float32) for name, values in total.items()}
     cache.mkdir(parents=True, exist_ok=True)

@@ -41,12 +41,14 @@ class ClassifyStage:
         if not batch:
             return Effects()
         articles: list[Article] = [entry.body for entry in batch]
+        texts = [model_input(article.title, article.lead) for article in articles]
+        found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
             predictions = self.classifier.predict(
-                [model_input(article.title, article.lead) for article in articles],
+                texts,
                 [None if article.language == "und" else article.language for article in articles],
             )
-            named = self._mentions(articles, predictions)
+            named = self._towards(texts, found, predictions)
         now = self.wall.now()
         self._measure(batch, now)
         messages = [
@@ -68,11 +70,13 @@ class ClassifyStage:
         self.metrics.predictions.labels("not_read").inc(len(predictions) - read)
         return Effects(outputs={CLASSIFIEDS: messages})
 
-    def _mentions(
-        self, articles: Sequence[Article], predictions: Sequence[Prediction]
-    ) -> list[tuple[Mention, ...]]:
-        """Find the companies of every article, and ask the model about each of them."""
-        found = [self.resolver.resolve(article.title, article.lead) for article in articles]
+    def _towards(
+        self,
+        texts: Sequence[str],
+        found: Sequence[tuple[Mention, ...]],
+        predictions: Sequence[Prediction],
+    ) -> Sequence[tuple[Mention, ...]]:
+        """Ask the model about each company named in the texts that it reads."""
         if not self.classifier.reads_targets:
             return found
         asked: list[tuple[int, str]] = []
@@ -82,7 +86,7 @@ class ClassifyStage:
         if not asked:
             return found
         answers = self.classifier.predict_targets(
-            [model_input(articles[n].title, articles[n].lead) for n, _ in asked],
+            [texts[n] for n, _ in asked],
             [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
         )
         towards = dict(zip(asked, answers, strict=True))

@@ -145,7 +145,7 @@ def _pickle(folder: Path) -> None:
 
 def _absolute(folder: Path) -> None:
     content = json.loads((folder / MANIFEST).read_text())
-    content["training"] = {"command": "foreshock train --topic=/home/me/topics.csv"}
+    content["training"] = {"command": "foreshock train --topic=/srv/topics.csv"}
     (folder / MANIFEST).write_text(json.dumps(content))
 
 
