@@ -197,7 +197,7 @@ def load_trained(model: MultiHead, state: Mapping[str, Tensor]) -> None:
 
 
 def restore(bundle: Bundle, base: Base) -> MultiHead:
-    """The trained model of a bundle, adapter merged, in evaluation mode."""
+    """The trained model of a bundle, adapter merged where it can be, in evaluation mode."""
     from safetensors.torch import load_file
 
     model = build(base, bundle.heads, marker=bundle.marker)
@@ -207,7 +207,7 @@ def restore(bundle: Bundle, base: Base) -> MultiHead:
 
 
 def merged(model: MultiHead) -> MultiHead:
-    """Fold the adapter into the encoder, in place, and switch dropout off."""
-    if has_adapter(model.encoder):
+    """Fold the adapter into the encoder, in place, where it can be, and switch dropout off."""
+    if hasattr(model.encoder, "merge_and_unload"):
         model.encoder = model.encoder.merge_and_unload()  # type: ignore[operator]
     return model.eval()

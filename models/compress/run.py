@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from models.adapters import has_adapter
 from models.base import resolve_base
 from models.bundle import shipped_bundle
 from models.compress import heads, layers, vocabulary
@@ -143,6 +144,12 @@ def compress(
     free_folder(_beside(config.out))
     progress("loading the model")
     source = load_trained(config.model)
+    if config.method not in _PRECISION and has_adapter(source.model.encoder):
+        raise ModelError(
+            f"{config.method} changes the encoder that the {source.bundle.method['kind']} adapter of "
+            f"{source.bundle.name} was trained for; compress the base (--base) and train on it, or "
+            f"use {' or '.join(_PRECISION)}"
+        )
     sample = _sample(config, source)
     texts = config.texts or (sample.texts if sample else ())
     what, how, tokenizer, new_base, state = _apply(config, source, sample, texts, progress)

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from models.adapters import LASTING
 from models.base import Base, resolve_base
 from models.bundle import (
     CARD,
@@ -155,7 +156,8 @@ def write_bundle(
         folder=folder,
         name=f"{source.name}-{how['method']}",
         base={**source.base, "name": base.name, "sha256": base.sha256} if base else source.base,
-        method={"kind": "full"},
+        # An adapter that stays in the encoder is all that was trained, and is kept as such.
+        method=source.method if source.method["kind"] in LASTING else {"kind": "full"},
         marker=marker,
         precision={**source.precision, "openvino": precision},
         files=hash_files(folder),
