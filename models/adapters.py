@@ -21,7 +21,15 @@ from models.prompts import add_prefixes, add_prompt
 LASTING = ("bottleneck", "prefix", "prompt")
 #: Kinds that train an adapter.
 ADAPTERS = ("lora", "dora", "adalora", "ia3", *LASTING)
-_MARKS = ("lora_", "ia3_", "ranknum", ".bottleneck.", "prefix_keys", "prefix_values", "prompt_vectors")
+_MARKS = (
+    "lora_",
+    "ia3_",
+    "ranknum",
+    ".bottleneck.",
+    "prefix_keys",
+    "prefix_values",
+    "prompt_vectors",
+)
 
 
 def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:

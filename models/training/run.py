@@ -176,7 +176,8 @@ def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
     method = adapter.model_dump(include={"kind", *options}, exclude_none=True)
     if adapter.kind == "adalora":
         sizes = {head: entry.batch for head, entry in config.heads.items()}
-        method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
+        updates = -(-steps_per_epoch(rows, sizes) // config.fit.accumulate)
+        method["steps"] = updates * config.fit.epochs
     return method
 
 

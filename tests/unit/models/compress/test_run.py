@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,3 +102,36 @@ def test_nothing_is_overwritten(tiny_bundle: Bundle, tmp_path: Path) -> None:
     code, _, error = invoke("--method", "fp32", "--model", tiny_bundle.folder, "--out", tmp_path)
     assert code == 2
     assert "is there already" in error
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"kind": "bottleneck", "reduction": 4, "layout": "houlsby"},
+        {"kind": "prefix", "length": 3},
+        {"kind": "prompt", "length": 3},
+    ],
+    ids=lambda method: method["kind"],
+)
+def test_an_adapter_that_stays_is_kept_or_compressing_refused(
+    method: dict[str, Any], tiny_base: Base, labelled: Path, tmp_path: Path
+) -> None:
+    source = tiny.bundle(tmp_path / "source", tiny_base, method=method)
+    out = tmp_path / "out"
+    code, _, said = invoke("--method", "fp32", "--model", source.folder, "--out", out,
+                           "--data", labelled, "--task", "topic", "--split", "test")  # fmt: skip
+    assert code == 0, said
+    assert load_bundle(out).method == method
+    served, exact, before = (
+        Classifier.load(folder, engine=engine).logits(tiny.TEXTS)
+        for folder, engine in ((out, "openvino"), (out, "torch"), (source.folder, "torch"))
+    )
+    for head, logits in exact.items():
+        assert served[head] == pytest.approx(logits, abs=2e-3)
+        assert before[head] == pytest.approx(logits, abs=1e-5)
+    code, _, said = invoke("--method", "drop-layers", "--model", source.folder, "--layers", 1,
+                           "--out", tmp_path / "less")  # fmt: skip
+    assert code == 2
+    assert f"{method['kind']} adapter of tiny was trained for; compress the base" in " ".join(
+        said.split()
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,14 @@ from models.errors import ModelError  # noqa: E402
 from models.labels import Head, HeadKind  # noqa: E402
 from models.quantise import export_graph, quantise  # noqa: E402
 from models.training.config import TrainConfig, make_config  # noqa: E402
-from models.training.loop import Watch, fit, logits_of  # noqa: E402
+from models.training.loop import Epoch, Watch, fit, logits_of  # noqa: E402
 from tests.unit.models.training.test_loop import rows  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 WIDTH, INNER, LAYERS = 32, 64, 2
 HEADS = (Head("topic", HeadKind.SINGLE, ("a", "b", "c")),)
-TRAIN, VALID = {"topic": rows(0, 96)}, {"topic": rows(9, 24)}
+TRAIN, VALID = {"topic": rows(0, 48)}, {"topic": rows(9, 16)}
 BERT = {
     "vocab_size": 100, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2,
     "intermediate_size": INNER, "max_position_embeddings": 40, "initializer_range": 0.2,
@@ -43,23 +42,23 @@ FAMILIES: Mapping[str, Callable[[], Any]] = {
         transformers.BertConfig(**BERT), add_pooling_layer=False
     ),
     "roberta": lambda: transformers.RobertaModel(
-        transformers.RobertaConfig(**BERT, pad_token_id=99), add_pooling_layer=False
+        transformers.RobertaConfig(**BERT, pad_token_id=3), add_pooling_layer=False
     ),
     "xlm-roberta": lambda: transformers.XLMRobertaModel(
-        transformers.XLMRobertaConfig(**BERT, pad_token_id=99), add_pooling_layer=False
+        transformers.XLMRobertaConfig(**BERT, pad_token_id=3), add_pooling_layer=False
     ),
-    "distilbert": lambda: transformers.DistilBertModel(
-        transformers.DistilBertConfig(**DISTILBERT)
-    ),
+    "distilbert": lambda: transformers.DistilBertModel(transformers.DistilBertConfig(**DISTILBERT)),
 }
-LORA = 4 * (4 * 2 * WIDTH + 2 * (WIDTH + INNER))  # rank 4 beside four square and two oblong matrices
+LORA = 4 * (
+    4 * 2 * WIDTH + 2 * (WIDTH + INNER)
+)  # rank 4 beside four square and two oblong matrices
 #: Each kind, with the number of weights its papers give it per layer.
 METHODS: Mapping[str, tuple[dict[str, Any], int]] = {
     "lora": ({"kind": "lora", "rank": 4}, LORA),
     # And the length of each output's weights: five of `WIDTH`, one of `INNER`.
     "dora": ({"kind": "dora", "rank": 4}, LORA + 5 * WIDTH + INNER),
     # Starts at one and a half of the rank, each with its singular value.
-    "adalora": ({"kind": "adalora", "rank": 4, "steps": 100}, LORA * 3 // 2 + 6 * 6),
+    "adalora": ({"kind": "adalora", "rank": 4, "steps": 12}, LORA * 3 // 2 + 6 * 6),
     "ia3": ({"kind": "ia3"}, 2 * WIDTH + INNER),
     "pfeiffer": (
         {"kind": "bottleneck", "reduction": 4, "layout": "pfeiffer"},
@@ -74,13 +73,15 @@ METHODS: Mapping[str, tuple[dict[str, Any], int]] = {
 }
 family = pytest.mark.parametrize("family", FAMILIES)
 every = pytest.mark.parametrize("kind", METHODS)
-lasting = pytest.mark.parametrize("kind", [k for k, (m, _) in METHODS.items() if m["kind"] in LASTING])
+lasting = pytest.mark.parametrize(
+    "kind", [k for k, (m, _) in METHODS.items() if m["kind"] in LASTING]
+)
 
 
 def config(**fitting: Any) -> TrainConfig:
     return make_config(
         {
-            "heads": {"topic": {"batch": 8}},
+            "heads": {"topic": {"batch": 16}},
             "data": [{"head": "topic", "file": "f"}],
             "fit": {"lr": 2e-2, "epochs": 2, "patience": 9, "precision": "float32"} | fitting,
         },
@@ -114,31 +115,39 @@ def logits(made: MultiHead, ids: Any) -> Any:
 
 @family
 @every
-def test_only_the_adapter_moves_and_it_has_the_weights_its_paper_says(
-    family: str, kind: str, tmp_path: Path
-) -> None:
+def test_only_the_adapter_moves_and_it_learns(family: str, kind: str, tmp_path: Path) -> None:
     made = model(family, kind)
     moving = {n: p for n, p in made.encoder.named_parameters() if p.requires_grad}
     assert all(map(of_adapter, moving))
     assert sum(p.numel() for p in moving.values()) == LAYERS * METHODS[kind][1]
     before = {n: p.clone() for n, p in made.encoder.named_parameters()}
-    fit(made, TRAIN, VALID, config(epochs=1, average=0.0), tmp_path)
+    # Heads that hardly move: what is learnt, the adapter learnt.
+    curve = fit(made, TRAIN, VALID, config(epochs=6, head_lr=1e-9, average=0.0), tmp_path)
+    assert curve[-1].train_loss < 0.9 * curve[0].train_loss
     after = dict(made.encoder.named_parameters())
-    moved = {n for n in before if not torch.equal(before[n], after[n])}
-    assert moved == moving.keys()
+    assert {n for n in before if not torch.equal(before[n], after[n])} == moving.keys()
 
 
-@family
-@every
-def test_it_learns_what_the_heads_alone_do_not(family: str, kind: str, tmp_path: Path) -> None:
-    reached = {}
-    for name in (None, kind):
-        made = model(family, name)
-        if name is None:
-            made.encoder.requires_grad_(False)
-        curve = fit(made, TRAIN, VALID, config(epochs=12, head_lr=1e-3), tmp_path / str(name))
-        reached[name] = curve[-1].train_loss
-    assert reached[kind] < 0.8 * reached[None]
+def resumed(family: str, kind: str, folder: Path, after: int) -> None:
+    """Kill a run after some epochs, go on, and compare with one that was left alone."""
+
+    class Killed(Exception):
+        pass
+
+    def die(epoch: Epoch) -> None:
+        if epoch.number + 1 == after:
+            raise Killed
+
+    chosen = config(epochs=4)  # twelve steps: as many as METHODS tells adalora
+    whole = model(family, kind)
+    curve = fit(whole, TRAIN, VALID, chosen, folder / "whole")
+    with pytest.raises(Killed):
+        fit(model(family, kind), TRAIN, VALID, chosen, folder / "cut", watch=Watch(epoch=die))
+    again = model(family, kind)
+    assert fit(again, TRAIN, VALID, chosen, folder / "cut", resume=True) == curve
+    expected = trained_state(whole)
+    for name, tensor in trained_state(again).items():
+        assert torch.equal(tensor, expected[name]), name
 
 
 @family
@@ -146,29 +155,18 @@ def test_it_learns_what_the_heads_alone_do_not(family: str, kind: str, tmp_path:
 def test_a_resumed_run_ends_where_an_unbroken_one_does(
     family: str, kind: str, tmp_path: Path
 ) -> None:
-    class Killed(Exception):
-        pass
+    resumed(family, kind, tmp_path, after=1)
 
-    def die(epoch: object) -> None:
-        raise Killed
 
-    chosen = config(epochs=3)
-    whole = model(family, kind)
-    curve = fit(whole, TRAIN, VALID, chosen, tmp_path / "whole")
-    with pytest.raises(Killed):
-        fit(model(family, kind), TRAIN, VALID, chosen, tmp_path / "cut", watch=Watch(epoch=die))
-    resumed = model(family, kind)
-    assert fit(resumed, TRAIN, VALID, chosen, tmp_path / "cut", resume=True) == curve
-    expected = trained_state(whole)
-    for name, tensor in trained_state(resumed).items():
-        assert torch.equal(tensor, expected[name]), name
+def test_adalora_goes_on_after_its_ranks_are_settled(tmp_path: Path) -> None:
+    resumed("bert", "adalora", tmp_path, after=3)
 
 
 @family
 @every
 def test_the_graph_without_a_mask_is_the_model(family: str, kind: str) -> None:
     made = stirred(family, kind)
-    ids = torch.randint(3, 99, (3, 9))
+    ids = torch.randint(4, 98, (3, 9))
     adapted_logits = logits(made, ids)
     plain = model(family, None)
     plain.load_state_dict(dict(made.heads.state_dict(prefix="heads.")), strict=False)
@@ -179,8 +177,8 @@ def test_the_graph_without_a_mask_is_the_model(family: str, kind: str) -> None:
     graph = load_openvino().Core().compile_model(
         export_graph(final), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )  # fmt: skip
-    for shape in ((3, 9), (1, 2), (2, 38)):  # 38 tokens: as many as RoBERTa has positions for
-        ids = torch.randint(3, 98, shape).numpy()
+    for shape in ((3, 9), (1, 2), (2, 36)):  # 36 tokens: as many as RoBERTa has positions for
+        ids = torch.randint(4, 98, shape).numpy()
         assert graph(ids)[0] == pytest.approx(logits(final, ids), abs=1e-5)
 
 
@@ -188,7 +186,7 @@ def test_the_graph_without_a_mask_is_the_model(family: str, kind: str) -> None:
 @lasting
 def test_padding_changes_nothing(family: str, kind: str) -> None:
     made = stirred(family, kind)
-    short, long = torch.randint(3, 98, (1, 4)), torch.randint(3, 98, (1, 7))
+    short, long = torch.randint(4, 98, (1, 4)), torch.randint(3, 98, (1, 7))
     ids = torch.zeros(2, 7, dtype=torch.long)
     ids[0, :4], ids[1] = short, long
     mask = torch.ones_like(ids)
@@ -203,7 +201,7 @@ def test_padding_changes_nothing(family: str, kind: str) -> None:
 @lasting
 def test_what_training_kept_goes_into_a_fresh_encoder(family: str, kind: str) -> None:
     made = stirred(family, kind)
-    ids = torch.randint(3, 98, (2, 8))
+    ids = torch.randint(4, 98, (2, 8))
     state = trained_state(made)
     assert all(name.startswith(("head.", "adapter.")) for name in state)
     torch.manual_seed(0)
@@ -233,7 +231,7 @@ def test_it_goes_with_the_options_of_the_loop(
 
 @family
 def test_a_fresh_bottleneck_is_the_identity(family: str) -> None:
-    ids = torch.randint(3, 98, (2, 8))
+    ids = torch.randint(4, 98, (2, 8))
     plain, fresh = model(family, None), model(family, "houlsby")
     fresh.heads.load_state_dict(plain.heads.state_dict())
     assert np.array_equal(logits(plain.eval(), ids), logits(fresh.eval(), ids))
@@ -242,10 +240,12 @@ def test_a_fresh_bottleneck_is_the_identity(family: str) -> None:
 @lasting
 def test_int8_keeps_the_answers(kind: str) -> None:
     made = stirred("bert", kind)
-    texts = [row for row in TRAIN["topic"].ids if len(row) > 3]
-    graph = load_openvino().Core().compile_model(quantise(export_graph(made), texts), "CPU")
+    graph = quantise(export_graph(made), TRAIN["topic"].ids[:24])
+    compiled = load_openvino().Core().compile_model(graph, "CPU")
     expected = logits_of(made, VALID["topic"], "topic")
-    served = np.concatenate([graph(np.array([ids], dtype=np.int64))[0] for ids in VALID["topic"].ids])
+    served = np.concatenate(
+        [compiled(np.array([ids], dtype=np.int64))[0] for ids in VALID["topic"].ids]
+    )
     assert np.abs(served - expected).max() < 0.25 * np.abs(expected).max()
     assert (served.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.9
 
@@ -259,7 +259,9 @@ def test_what_cannot_be_tuned_so_says_what_to_use() -> None:
         ),
         add_pooling_layer=False,
     )
-    with pytest.raises(ModelError, match=r"prefix: MPNetModel does not attend .* use kind = 'prompt'"):
+    with pytest.raises(
+        ModelError, match=r"prefix: MPNetModel does not attend .* use kind = 'prompt'"
+    ):
         adapted(mpnet, {"kind": "prefix", "length": 4})
     bare = torch.nn.Module()
     with pytest.raises(ModelError, match=r"prompt: this encoder's embeddings .* use kind = 'lora'"):
