@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.bundle import GRAPH
 from models.encoder import MultiHead
 from models.engines.runtime import load_nncf, load_openvino
 from models.tokens import Ids
@@ -73,9 +71,3 @@ def quantise(graph: Any, calibration: Sequence[Ids]) -> Any:
                 smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA)
             ),
         )
-
-
-def save_graph(graph: Any, folder: Path) -> None:
-    """Write the bundle's graph and its weights; what is not int8 stays float32."""
-    openvino = load_openvino()
-    openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
