@@ -45,7 +45,9 @@ HEADS = (
     Head("target", HeadKind.TARGET, ("negative", "neutral", "positive")),
 )
 MARKER = 4
-IDS = [np.random.default_rng(n).integers(2, 90, (2, 4 + n % 9)).astype(np.int64) for n in range(40)]
+IDS = [
+    np.random.default_rng(n).integers(2, 90, (2, 4 + n % 9)).astype(np.int64) for n in range(40)
+]
 
 
 def model(family: str) -> MultiHead:
