@@ -269,7 +269,12 @@ def restore(bundle: Bundle) -> MultiHead:
         encoder = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
         if bundle.method["kind"] in LASTING:
             encoder = adapted(encoder, bundle.method)
-        model = MultiHead(encoder, bundle.heads, marker=bundle.marker)
+        model = MultiHead(
+            encoder,
+            bundle.heads,
+            marker=bundle.marker,
+            embedding=bundle.embedding_space is not None,
+        )
         model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(

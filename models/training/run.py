@@ -284,6 +284,11 @@ def _draft(
         base={"name": base.name, "sha256": base.sha256},
         method=method,
         architecture=model.architecture,
+        embedding_space=(
+            f"{base.name} {config.embedding.pooling} {base.sha256[:12]}"
+            if model.embedding is not None
+            else None
+        ),
         marker=model.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,

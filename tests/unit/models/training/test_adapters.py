@@ -125,7 +125,10 @@ def test_only_the_adapter_moves_and_it_learns(family: str, kind: str, tmp_path: 
     curve = fit(made, TRAIN, VALID, config(epochs=6, head_lr=1e-9, average=0.0), tmp_path)
     assert curve[-1].train_loss < 0.9 * curve[0].train_loss
     after = dict(made.encoder.named_parameters())
-    assert {n for n in before if not torch.equal(before[n], after[n])} == moving.keys()
+    moved = {n for n in before if not torch.equal(before[n], after[n])}
+    assert moved <= moving.keys()
+    # AdaLoRA takes back the singular values of ranks that matter least.
+    assert all("lora_E" in name for name in moving.keys() - moved)
 
 
 def resumed(family: str, kind: str, folder: Path, after: int) -> None:
