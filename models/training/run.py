@@ -34,6 +34,7 @@ from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
 from models.training.loop import Epoch, Watch, fit
 from models.training.losses import hiding
+from models.training.precision import taken
 from models.training.shared import prior, with_embeddings, with_labels
 from models.training.tracking import tracked
 
@@ -199,16 +200,25 @@ def _save_tokenizer(
     return number
 
 
+#: Keys of ``[adapter]`` by kind; of the others it is rank and alpha.
+_OPTIONS: Mapping[str, set[str]] = {
+    "full": {"freeze_embeddings", "freeze_layers"},
+    "frozen": set(),
+    "ia3": set(),
+    "bottleneck": {"reduction", "layout"},
+    "prefix": {"length"},
+    "prompt": {"length"},
+}
+
+
 def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
     adapter = config.adapter
-    if adapter.kind == "full":
-        return adapter.model_dump(include={"kind", "freeze_embeddings", "freeze_layers"})
-    if adapter.kind in ("frozen", "ia3"):
-        return {"kind": adapter.kind}
-    method = adapter.model_dump(include={"kind", "rank", "alpha"}, exclude_none=True)
+    options = _OPTIONS.get(adapter.kind, {"rank", "alpha"})
+    method = adapter.model_dump(include={"kind", *options}, exclude_none=True)
     if adapter.kind == "adalora":
         sizes = {head: entry.batch for head, entry in config.heads.items() if entry.batch}
-        method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
+        updates = -(-steps_per_epoch(rows, sizes) // config.fit.accumulate)
+        method["steps"] = updates * config.fit.epochs
     return method
 
 
@@ -289,6 +299,7 @@ def _draft(
         training={
             "command": places.command,
             "fit": config.fit.model_dump(mode="json"),
+            "precision": taken(config.fit.precision),
             "heads": {k: {"batch": h.batch, "weight": h.weight} for k, h in config.heads.items()},
             "distil": {
                 "weight": config.distil.weight,
