@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from models.base import FOLDER_VARIABLE, PACKAGED, resolve_base
 from models.bundle import TOKENIZER, load_bundle
 from models.dataset.near import Progress
 from models.errors import MissingExtraError
-from models.tokens import encode, equal_length_batches, load_tokenizer
+from models.tokens import Ids, encode, equal_length_batches, load_tokenizer
+
+if TYPE_CHECKING:
+    from models.encoder import MultiHead
 
 _TOKENS = 2_048  # of a batch
 
@@ -51,8 +55,6 @@ def embeddings(
         When base or bundle cannot be loaded.
     """
     try:
-        import torch
-
         from models.encoder import build, restore
     except ImportError as error:
         raise MissingExtraError("embedding texts", "train", error.name or "torch") from error
@@ -65,12 +67,24 @@ def embeddings(
         start = resolve_base(os.environ.get(FOLDER_VARIABLE) or verified.base["name"])
         model = restore(verified, start)
         tokenizer = load_tokenizer(verified.path(TOKENIZER), verified.max_tokens)
-    result = np.zeros((len(texts), model.width), dtype=np.float32)
+    return pooled(model, encode(tokenizer, texts), progress)
+
+
+def pooled(
+    model: MultiHead,
+    ids: Sequence[Ids],
+    progress: Progress = lambda done, total: None,
+) -> NDArray[np.float32]:
+    """Mean-pooled embeddings of unit length, ``(rows, width) float32``, of rows of token ids."""
+    import torch
+
+    model.eval()
+    result = np.zeros((len(ids), model.width), dtype=np.float32)
     done = 0
     with torch.inference_mode():
-        for positions, ids in equal_length_batches(encode(tokenizer, texts), _TOKENS):
-            pooled = model.pooled(torch.from_numpy(ids))
-            result[positions] = torch.nn.functional.normalize(pooled, dim=1).numpy()
+        for positions, batch in equal_length_batches(ids, _TOKENS):
+            found = model.pooled(torch.from_numpy(batch))
+            result[positions] = torch.nn.functional.normalize(found, dim=1).numpy()
             done += len(positions)
-            progress(done, len(texts))
+            progress(done, len(ids))
     return result
