@@ -21,6 +21,10 @@ from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
 from models.training.config import TrainConfig
 from models.training.losses import Objective
 from models.training.optimisers import make_optimiser, rate
+from models.training.vary import Vary
+
+#: Sections of a recipe that a resumed run must agree with.
+_BINDING = {"base", "start", "heads", "adapter", "fit", "distil", "augment", "replay", "remember"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,14 @@ class Watch:
         Told (steps done, steps at most, recent loss).
     epoch
         Told the figures of each epoch.
+    note
+        Told what a person should know.
     """
 
     phase: Callable[[str], None] = lambda what: None
     step: Callable[[int, int, float], None] = lambda done, total, loss: None
     epoch: Callable[[Epoch], None] = lambda epoch: None
+    note: Callable[[str], None] = lambda what: None
 
 
 def fit(
@@ -73,6 +80,7 @@ def fit(
     resume: bool = False,
     watch: Watch | None = None,
     data: Mapping[str, str] | None = None,
+    vary: Vary | None = None,
 ) -> tuple[Epoch, ...]:
     """Train `model`; it ends with the weights of its best epoch.
 
@@ -92,6 +100,8 @@ def fit(
         rate rises again to where the longer schedule has it.
     data
         Hash of each file trained on: a run is not resumed on other data.
+    vary
+        Gives the rows of each epoch another form; see `models.training.vary`.
 
     Returns
     -------
@@ -123,7 +133,8 @@ def fit(
         losses: list[float] = []
         share = 1 / config.fit.accumulate
         optimiser.zero_grad(set_to_none=True)
-        for batches in epoch_steps(train, sizes, config.fit.seed, number):
+        rows = vary(number, train) if vary else train
+        for batches in epoch_steps(rows, sizes, config.fit.seed, number):
             step = number * per_epoch + len(losses)
             loss = sum(
                 objective.backward(model, head, batch, share) for head, batch in batches.items()
@@ -190,8 +201,7 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
 
     put(
         "",
-        config.model_dump(mode="json", include={"base", "heads", "adapter", "fit", "distil"})
-        | {"data": dict(data)},
+        config.model_dump(mode="json", include=_BINDING) | {"data": dict(data)},
     )
     return flat
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,6 +40,7 @@ class Objective(nn.Module):
         self.kinds = dict(model.kinds)
         self.offsets = nn.ParameterDict()
         self.class_weights: dict[str, Tensor] = {}
+        self.row_weights = _row_weights(config)
         for head, rows in train.items():
             labels = int(model.heads[head].out_features)  # type: ignore[arg-type]
             further = int(rows.sources.max(initial=0))
@@ -66,8 +68,13 @@ class Objective(nn.Module):
         logits = model.logits(head, first)
         loss = self._gold(head, logits, batch, device)
         if batch.soft:
-            weight = self.config.distil.weight
-            loss = (1 - weight) * loss + weight * self._taught(model, first, batch, device)
+            distil = self.config.distil
+            taught = self._taught(model, first, batch.soft, distil.temperature, device)
+            loss = (1 - distil.weight) * loss + distil.weight * taught
+        if batch.before:
+            remember = self.config.remember
+            away = self._taught(model, first, batch.before, remember.temperature, device)
+            loss = loss + remember.weight * away
         if self.config.fit.rdrop:
             second = model.logits(head, self._read(model, batch, device))
             loss = (loss + self._gold(head, second, batch, device)) / 2
@@ -91,22 +98,37 @@ class Objective(nn.Module):
             wanted = labels * (1 - smooth) + smooth / 2
             # Summed over labels: a row with no event still teaches every label.
             each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-            return each.sum(dim=1).mean()
+            return self._mean(head, each.sum(dim=1), batch, len(labels))
         weights = self.class_weights.get(head)
-        return functional.cross_entropy(
+        if weights is not None:
+            weights = weights.to(device)
+        each = functional.cross_entropy(
             logits,
             labels,
-            weight=None if weights is None else weights.to(device),
+            weight=weights,
             label_smoothing=self.config.fit.label_smoothing,
+            reduction="none",
         )
+        counted = len(labels) if weights is None else weights[labels].sum()
+        return self._mean(head, each, batch, counted)
+
+    def _mean(self, head: str, each: Tensor, batch: Batch, count: Tensor | int) -> Tensor:
+        """Mean over rows; a row of a set of less weight counts as a row and adds less."""
+        if head in self.row_weights:
+            each = each * self.row_weights[head].to(each.device)[torch.from_numpy(batch.sources)]
+        return each.sum() / count
 
     def _taught(
-        self, model: MultiHead, features: Features, batch: Batch, device: torch.device
+        self,
+        model: MultiHead,
+        features: Features,
+        answers: Mapping[str, NDArray[np.float32]],
+        temperature: float,
+        device: torch.device,
     ) -> Tensor:
-        """Distance to the teachers (Hinton et al. 2015, section 2), on every head they answer for."""
-        temperature = self.config.distil.temperature
+        """Distance to teachers (Hinton et al. 2015, section 2), on every head they answer for."""
         total = torch.zeros((), device=device)
-        for head, soft in batch.soft.items():
+        for head, soft in answers.items():
             said = model.logits(head, features) / temperature
             wanted = torch.from_numpy(soft).to(device)
             if self.kinds[head] is HeadKind.MULTI:
@@ -167,6 +189,14 @@ class _Hook:
 
     def __exit__(self, *error: object) -> None:
         self._handle.remove()
+
+
+def _row_weights(config: TrainConfig) -> dict[str, Tensor]:
+    """Weight of the rows of each set, by number of the set, of heads whose sets do not all weigh 1."""
+    found: dict[str, list[float]] = {}
+    for entry in config.data:
+        found.setdefault(entry.head, []).append(entry.weight)
+    return {head: torch.tensor(each) for head, each in found.items() if set(each) != {1.0}}
 
 
 def _balanced(rows: Rows, labels: int) -> Tensor:

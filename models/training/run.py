@@ -31,8 +31,13 @@ from models.training.config import TrainConfig
 from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
+from models.training.leaks import Found, check_leaks
 from models.training.loop import Epoch, Watch, fit
+from models.training.remember import as_before, as_teacher, kept_heads, model_before, remembering
+from models.training.replay import to_find_again, with_old_rows, with_old_sets
+from models.training.start import Start, load_start
 from models.training.tracking import tracked
+from models.training.vary import varying
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +85,37 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             "or remove the folder"
         )
     watch.phase("reading the labelled files")
+    config = with_old_sets(config)
     sources = load_sources(config, places.beside)
-    heads = _heads(sources)
-    base = resolve_base(config.base)
+    watch.phase("looking for texts in two splits")
+    leaks = check_leaks(config, sources, watch.note)
+    before = model_before(config)
+    kept = kept_heads(config, _heads(sources), before)
+    heads = (*_heads(sources), *kept)
+    start = load_start(Path(config.start), places.work) if config.start else None
+    base = start.base if start else resolve_base(config.base)
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
     tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
-    train_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
+
+    def read(found: Sequence[Source]) -> dict[str, Rows]:
+        rows = {h.name: tokenised.rows(_of(found, h), "train") for h in _heads(found)}
+        taught = rows
+        if config.distil.teachers:
+            taught = _taught(config, places, heads, found, rows, watch)
+        if before is not None:
+            same = [head for head in heads if head in before.heads]
+            said = _taught(as_teacher(config, before), places, same, found, rows, watch)
+            taught = remembering(taught, said)
+        watch.phase("training")
+        return taught
+
     # Selection and calibration look at each head's own set, not at what is trained beside it.
-    own = [_of(sources, head)[0] for head in heads]
+    own = [_of(sources, head)[0] for head in _heads(sources)]
     valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
-    if config.distil.teachers:
-        train_rows = _taught(config, places, sources, train_rows, watch)
-    watch.phase("training")
+    train_rows = with_old_rows(read(sources), sources, config.replay.share)
     torch.manual_seed(config.fit.seed)
     fitting = config.fit
     model = build(
@@ -104,6 +125,11 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
         encoder_dropout=fitting.encoder_dropout,
         marker=marker,
     )
+    if start:
+        names = start.put_heads(model, heads)
+        watch.note(
+            f"goes on from {start.bundle.name}, with its heads {', '.join(names) or 'left out'}"
+        )
     method = _method(config, train_rows)
     model.encoder = adapted(model.encoder, method)
     with tracked(config, places.work, watch) as followed:
@@ -115,16 +141,20 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             places.work,
             resume=places.resume,
             watch=followed,
-            data={source.name: source.sha256 for source in sources},
+            data=_hashes(sources, start, before),
+            vary=varying(config, sources, places.work / "translations", read),
         )
-    kept = as_shipped(trained_state(model))
-    save_file(kept, stage / bundles.WEIGHTS)
-    load_trained(model, kept)  # what is exported and measured is what is shipped
+    if start:  # its base alone is not what an adapter of ours sits on
+        model, method = merged(model), {"kind": "full"}
+    shipped = as_shipped(trained_state(model))
+    save_file(shipped, stage / bundles.WEIGHTS)
+    load_trained(model, shipped)  # what is exported and measured is what is shipped
     model = merged(model)
     watch.phase("quantising to int8")
     sample = tokenised.ids(_calibration_texts(sources, fitting.seed))
     save_graph(quantise(export_graph(model), sample), stage)
     draft = _draft(config, places, stage, base, heads, marker, method, sources, curve)
+    draft = as_before(_told(draft, config, leaks, start, before), kept, before)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, own, config.calibration.precision)
     bundles.write_manifest(draft)
@@ -137,6 +167,34 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
 
 def _heads(sources: Sequence[Source]) -> tuple[Head, ...]:
     return tuple({source.head.name: source.head for source in sources}.values())
+
+
+def _hashes(
+    sources: Sequence[Source], start: Start | None, before: Bundle | None
+) -> dict[str, str]:
+    """What a resumed run must find as it was."""
+    others = {"start": start.bundle if start else None, "before": before}
+    return {source.name: source.sha256 for source in sources} | {
+        name: bundle.hash for name, bundle in others.items() if bundle is not None
+    }
+
+
+def _told(
+    draft: Bundle,
+    config: TrainConfig,
+    leaks: Found,
+    start: Start | None,
+    before: Bundle | None,
+) -> Bundle:
+    """The draft with how its data was checked and changed, and what it goes on from."""
+    told: dict[str, Any] = {"leaks": leaks, "augment": config.augment.model_dump(mode="json")}
+    if start:
+        told["start"] = _teacher(start.bundle.folder)
+    if before:
+        told["remember"] = {"weight": config.remember.weight, **_teacher(before.folder)}
+    if any(entry.replay for entry in config.data):
+        told["replay"] = {"share": config.replay.share}
+    return replace(draft, training={**draft.training, **told})
 
 
 def _of(sources: Sequence[Source], head: Head) -> list[Source]:
@@ -174,15 +232,15 @@ def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
 def _taught(
     config: TrainConfig,
     places: Places,
+    heads: Sequence[Head],
     sources: Sequence[Source],
     rows: Mapping[str, Rows],
     watch: Watch,
 ) -> dict[str, Rows]:
     """Add the teachers' answers to the rows of every head."""
     watch.phase("asking the teachers")
-    heads = _heads(sources)
     # A text with a marker is asked about its company only, a text without one about everything else.
-    kinds = {head.name: head.kind for head in heads}
+    kinds = {source.head.name: source.head.kind for source in sources}
     taught = {}
     for name, found in rows.items():
         target = kinds[name] is HeadKind.TARGET
@@ -260,6 +318,7 @@ def _draft(
                 "sha256": source.sha256,
                 "licence": source.config.licence,
                 "rows": {split: len(part) for split, part in source.splits.items()},
+                **to_find_again(source),
             }
             for source in sources
         ),

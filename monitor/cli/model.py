@@ -285,7 +285,10 @@ def _watch(console: Console, shown: Progress) -> Watch:
         )
         console.print(f"epoch {figures.number + 1}: loss {figures.train_loss:.4f}; valid: {heads}")
 
-    return Watch(phase, step, epoch)
+    def note(what: str) -> None:
+        console.print(f"note: {what}", markup=False, highlight=False, soft_wrap=True)
+
+    return Watch(phase, step, epoch, note)
 
 
 def _command(arguments: list[str]) -> str:

@@ -1,0 +1,118 @@
+"""A run does not start on texts it will be measured by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from models.dataset.leaks import Leak, Placed, leaks
+from models.dataset.near import Progress
+from models.errors import DataError
+from models.tables import checked_rows
+from models.training.config import TrainConfig
+from models.training.data import Source
+
+_SHOWN = 3
+_HELD_OUT = ("valid", "test")
+
+#: Pairs of a training and a held-out text of each head, by head and how alike: ``same`` or ``near``.
+Found = Mapping[str, Mapping[str, int]]
+
+
+def check_leaks(
+    config: TrainConfig,
+    sources: Sequence[Source],
+    note: Callable[[str], None] = lambda what: None,
+    progress: Progress = lambda done, total: None,
+) -> Found:
+    """Refuse a training split that shares texts with a validation or test split of the same head.
+
+    Texts are the same when the model reads the same of them, whatever their case. Near-duplicates are
+    counted and told of, not refused: the published splits of most sets have some.
+
+    Parameters
+    ----------
+    config
+        ``leaks`` says whether to refuse or to tell.
+    sources
+        Every set of the run; those of one head are looked at as one.
+    note
+        Told what a person should know.
+    progress
+        Told (done, total) of each head's search for near texts.
+
+    Raises
+    ------
+    DataError
+        When texts are the same, unless ``leaks`` is ``warn``; names rows and remedies.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for head in dict.fromkeys(source.head.name for source in sources):
+        own = [source for source in sources if source.head.name == head]
+        rows = [
+            Placed(str(number), line, split, text)
+            for split in ("train", *_HELD_OUT)
+            for number, source in enumerate(own)
+            if split in source.splits
+            for line, text in enumerate(source.splits[split].texts)
+        ]
+        found = [x for x in leaks(rows, progress=progress) if x.first.split == "train"]
+        same = [leak for leak in found if leak.kind == "same"]
+        near = len(found) - len(same)
+        counts[head] = {"same": len(same), "near": near}
+        if same:
+            told = (
+                f"head {head!r}: {_texts(len(same))} of its training rows in its validation or test "
+                f"rows too, such as {_shown(same, own)}; what is measured on them was learnt by heart. "
+                f"See all with `{_command(own, 'same')}`; deal the rows out anew with "
+                "`foreshock data split`, or drop them"
+            )
+            if config.leaks == "refuse":
+                raise DataError(f'{told}; leaks = "warn" in the recipe trains nevertheless')
+            note(told)
+        if near:
+            note(
+                f"head {head!r}: {_texts(near)} of its training rows nearly so in its validation or test "
+                f"rows; see them with `{_command(own, 'folded', 'near')}`"
+            )
+    return counts
+
+
+def _texts(count: int) -> str:
+    return "one text stands" if count == 1 else f"{count} texts stand"
+
+
+def _shown(found: Sequence[Leak], own: Sequence[Source]) -> str:
+    lines = {
+        number: _lines(source)
+        for number, source in enumerate(own)
+        if any(str(number) in (x.first.file, x.second.file) for x in found[:_SHOWN])
+    }
+
+    def place(row: Placed) -> str:
+        number = int(row.file)
+        line = lines[number][row.split][row.line]
+        return f"{own[number].path.name} line {line} ({row.split})"
+
+    return ", ".join(
+        f"{place(leak.first)} and {place(leak.second)} {leak.first.text[:60]!r}"
+        for leak in found[:_SHOWN]
+    )
+
+
+def _lines(source: Source) -> dict[str, list[int]]:
+    """Line in the file of each row, by split."""
+    where = source.config.where
+    lines: dict[str, list[int]] = {}
+    for line, row in checked_rows(source.path, ["split", *where]):
+        if all(row[column] == value for column, value in where.items()):
+            lines.setdefault(row["split"], []).append(line)
+    return lines
+
+
+def _command(own: Sequence[Source], *kinds: str) -> str:
+    files = dict.fromkeys(Path(source.config.file).name for source in own)
+    columns = Counter(source.config.text for source in own)
+    text = [f"--text {column}" for column in columns] if len(columns) == 1 else []
+    return " ".join(["foreshock data leaks", *files, *text, *(f"--kind {k}" for k in kinds)])
