@@ -63,8 +63,8 @@ def check_leaks(
         counts[head] = {"same": len(same), "near": near}
         if same:
             told = (
-                f"head {head!r}: {_texts(len(same))} of its training rows in its validation or test "
-                f"rows too, such as {_shown(same, own)}; what is measured on them was learnt by heart. "
+                f"head {head!r}: {len(same)} pairs of a training row and a validation or test row hold "
+                f"one text, such as {_shown(same, own)}; what is measured on it was learnt by heart. "
                 f"See all with `{_command(own, 'same')}`; deal the rows out anew with "
                 "`foreshock data split`, or drop them"
             )
@@ -73,14 +73,10 @@ def check_leaks(
             note(told)
         if near:
             note(
-                f"head {head!r}: {_texts(near)} of its training rows nearly so in its validation or test "
-                f"rows; see them with `{_command(own, 'folded', 'near')}`"
+                f"head {head!r}: {near} pairs of a training row and a validation or test row are nearly "
+                f"one text; see them with `{_command(own, 'folded', 'near')}`"
             )
     return counts
-
-
-def _texts(count: int) -> str:
-    return "one text stands" if count == 1 else f"{count} texts stand"
 
 
 def _shown(found: Sequence[Leak], own: Sequence[Source]) -> str:

@@ -51,7 +51,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = random.Random(5)
     for head, phrases in PHRASES.items():
         rows = [
-            [split, label, f"{rng.choice('abcdefgh')} {phrases[label]} {number} {split[0]}"]
+            [split, label, f"{rng.choice('abcdefgh')} {phrases[label]} {number} {split}"]
             for split, count in (("train", 60), ("valid", 18), ("test", 18))
             for number in range(count)
             for label in [list(phrases)[number % len(phrases)]]

@@ -41,7 +41,7 @@ def test_a_text_in_two_splits_is_refused_with_its_rows_and_the_way_out(tmp_path:
     notes: list[str] = []
     known = config(path, leaks="warn")
     assert check_leaks(known, load_sources(known), notes.append) == {"mood": {"same": 1, "near": 0}}
-    assert "one text stands" in notes[0]
+    assert "1 pairs of a training row" in notes[0]
 
 
 def test_the_sets_of_a_head_are_looked_at_as_one_and_only_the_rows_that_are_read(
@@ -91,7 +91,7 @@ def test_near_texts_are_counted_and_told_of(tmp_path: Path) -> None:
     notes: list[str] = []
     counts = check_leaks(recipe, load_sources(recipe), notes.append)
     assert counts == {"mood": {"same": 0, "near": 2}}
-    assert "2 texts stand" in notes[0]
+    assert "2 pairs of a training row" in notes[0]
     assert "`foreshock data leaks set.csv --text text --kind folded --kind near`" in notes[0]
 
 
