@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import FOLDER_VARIABLE, PACKAGED, resolve_base
+from models.base import PACKAGED, resolve_base
 from models.bundle import TOKENIZER, load_bundle
 from models.dataset.near import Progress
 from models.errors import MissingExtraError
@@ -27,9 +26,10 @@ def embeddings(
     bundle: Path | None = None,
     *,
     base: str = PACKAGED,
+    pooling: str = "mean",
     progress: Progress = lambda done, total: None,
 ) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length.
+    """Sentence embeddings of unit length.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def embeddings(
         Folder of a bundle whose encoder reads them; None for the base, untrained.
     base
         Which base, without a bundle; see `models.base.resolve_base`.
+    pooling
+        ``mean`` of the tokens, or ``cls``: the first; each base was pretrained with one of them.
     progress
         Told (texts done, texts in all).
 
@@ -64,18 +66,18 @@ def embeddings(
         tokenizer = load_tokenizer(start.folder / "tokenizer.json")
     else:
         verified = load_bundle(bundle)
-        start = resolve_base(os.environ.get(FOLDER_VARIABLE) or verified.base["name"])
-        model = restore(verified, start)
+        model = restore(verified)
         tokenizer = load_tokenizer(verified.path(TOKENIZER), verified.max_tokens)
-    return pooled(model, encode(tokenizer, texts), progress)
+    return pooled(model, encode(tokenizer, texts), pooling, progress)
 
 
 def pooled(
     model: MultiHead,
     ids: Sequence[Ids],
+    pooling: str = "mean",
     progress: Progress = lambda done, total: None,
 ) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length, ``(rows, width) float32``, of rows of token ids."""
+    """Embeddings of unit length, ``(rows, width) float32``, of rows of token ids; see `embeddings`."""
     import torch
 
     model.eval()
@@ -83,7 +85,7 @@ def pooled(
     done = 0
     with torch.inference_mode():
         for positions, batch in equal_length_batches(ids, _TOKENS):
-            found = model.pooled(torch.from_numpy(batch))
+            found = model.pooled(torch.from_numpy(batch), pooling=pooling)
             result[positions] = torch.nn.functional.normalize(found, dim=1).numpy()
             done += len(positions)
             progress(done, len(ids))

@@ -28,6 +28,9 @@ class Rows:
         Number of the set each row came from, ``(rows,) int64``; 0 is the head's first.
     soft
         What teachers say of each row: probabilities of each head, ``(rows, labels) float32``.
+    shared
+        What else is known of each row's text: labels of other heads as 0 and 1, the embedding,
+        ``(rows, labels or width) float32``; not a number where nothing is.
     before
         What the model before says of each row, likewise.
     old, old_share
@@ -38,6 +41,7 @@ class Rows:
     labels: NDArray[np.generic]
     sources: NDArray[np.int64]
     soft: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    shared: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     before: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     old: int = 0
     old_share: float = 0.0
@@ -63,7 +67,8 @@ class Batch:
     labels: NDArray[np.generic]
     sources: NDArray[np.int64]
     soft: Mapping[str, NDArray[np.float32]]
-    before: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    shared: Mapping[str, NDArray[np.float32]]
+    before: Mapping[str, NDArray[np.float32]]
 
 
 def epoch_order(
@@ -140,5 +145,6 @@ def padded(rows: Rows, chosen: Sequence[int] | NDArray[np.int64]) -> Batch:
         rows.labels[np.asarray(chosen)],
         rows.sources[np.asarray(chosen)],
         {head: values[np.asarray(chosen)] for head, values in rows.soft.items()},
+        {name: values[np.asarray(chosen)] for name, values in rows.shared.items()},
         {head: values[np.asarray(chosen)] for head, values in rows.before.items()},
     )

@@ -19,12 +19,15 @@ from models.training import checkpoint
 from models.training.average import Average
 from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
 from models.training.config import TrainConfig
-from models.training.losses import Objective
+from models.training.losses import Hiding, Objective
 from models.training.optimisers import make_optimiser, rate
 from models.training.vary import Vary
 
 #: Sections of a recipe that a resumed run must agree with.
-_BINDING = {"base", "start", "heads", "adapter", "fit", "distil", "augment", "replay", "remember"}
+_BINDING = {
+    "base", "start", "trim", "heads", "embedding", "adapter", "fit", "distil", "augment", "replay",
+    "remember",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def fit(
     resume: bool = False,
     watch: Watch | None = None,
     data: Mapping[str, str] | None = None,
+    hiding: Hiding | None = None,
     vary: Vary | None = None,
 ) -> tuple[Epoch, ...]:
     """Train `model`; it ends with the weights of its best epoch.
@@ -100,6 +104,8 @@ def fit(
         rate rises again to where the longer schedule has it.
     data
         Hash of each file trained on: a run is not resumed on other data.
+    hiding
+        For the recipe's `token_dropout`.
     vary
         Gives the rows of each epoch another form; see `models.training.vary`.
 
@@ -114,7 +120,7 @@ def fit(
     model.to(device)
     if config.fit.gradient_checkpointing:
         model.encoder.gradient_checkpointing_enable()  # type: ignore[operator]
-    objective = Objective(model, train, config).to(device)
+    objective = Objective(model, train, config, hiding).to(device)
     moving = [p for p in [*model.parameters(), *objective.parameters()] if p.requires_grad]
     optimiser = make_optimiser(model, objective.parameters(), config.fit)
     average = Average(moving, config.fit.average)

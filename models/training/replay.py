@@ -49,7 +49,7 @@ def with_old_rows(
     """The rows with how many of them are old, and their share of a batch."""
     counts = dict.fromkeys(rows, 0)
     for source in sources:
-        if source.config.replay:
+        if source.config.replay and source.head.name in counts:
             counts[source.head.name] += len(source.splits["train"])
     return {
         name: replace(found, old=counts[name], old_share=share) if counts[name] else found

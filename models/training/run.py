@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from models import bundle as bundles
 from models.adapters import adapted
 from models.base import Base, resolve_base
 from models.bundle import Bundle
-from models.encoder import MultiHead, as_shipped, build, load_trained, merged, trained_state
+from models.compress.vocabulary import likely_tokens, trimmed_tokenizer
+from models.encoder import MultiHead, build, merged
 from models.errors import ModelError
+from models.graph_weights import save_graph
 from models.labels import Head, HeadKind
-from models.quantise import CALIBRATION_TEXTS, export_graph, quantise, save_graph
+from models.quantise import CALIBRATION_TEXTS, export_graph, quantise
 from models.targets import MARKER
 from models.text import NORMALISATION_VERSION
 from models.training.batches import Rows, steps_per_epoch
@@ -33,8 +34,10 @@ from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
 from models.training.leaks import Found, check_leaks
 from models.training.loop import Epoch, Watch, fit
+from models.training.losses import hiding
 from models.training.remember import as_before, as_teacher, kept_heads, model_before, remembering
 from models.training.replay import to_find_again, with_old_rows, with_old_sets
+from models.training.shared import prior, with_embeddings, with_labels
 from models.training.start import Start, load_start
 from models.training.tracking import tracked
 from models.training.vary import varying
@@ -97,11 +100,19 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
+    tokens = _kept_tokens(config, base, sources)
+    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads, tokens)
     tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
 
+    def rows_of(found: Sequence[Source], hosts: bool) -> dict[str, Rows]:
+        names = [head for head in _heads(found) if bool(config.heads[head.name].batch) == hosts]
+        return {head.name: tokenised.rows(_of(found, head), "train") for head in names}
+
+    guests = rows_of(sources, False)
+
     def read(found: Sequence[Source]) -> dict[str, Rows]:
-        rows = {h.name: tokenised.rows(_of(found, h), "train") for h in _heads(found)}
+        """Training rows with all that is known of their texts."""
+        rows = with_labels(rows_of(found, True), guests, heads)
         taught = rows
         if config.distil.teachers:
             taught = _taught(config, places, heads, found, rows, watch)
@@ -109,13 +120,29 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             same = [head for head in heads if head in before.heads]
             said = _taught(as_teacher(config, before), places, same, found, rows, watch)
             taught = remembering(taught, said)
+        if config.embedding.weight:
+            watch.phase("embedding the texts with the untrained base")
+            taught = with_embeddings(
+                taught,
+                {
+                    n: [t for s in found if s.head.name == n for t in texts_of(s, "train")]
+                    for n in rows
+                },
+                heads,
+                start.untrained() if start else base,
+                config.embedding.pooling,
+                places.work,
+                lambda done, total: watch.step(done, total, 0.0),
+            )
         watch.phase("training")
         return taught
 
+    train_rows = with_old_rows(read(sources), sources, config.replay.share)
     # Selection and calibration look at each head's own set, not at what is trained beside it.
     own = [_of(sources, head)[0] for head in _heads(sources)]
-    valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
-    train_rows = with_old_rows(read(sources), sources, config.replay.share)
+    valid_rows = {
+        s.head.name: tokenised.rows([s], "valid") for s in own if s.head.name in train_rows
+    }
     torch.manual_seed(config.fit.seed)
     fitting = config.fit
     model = build(
@@ -124,7 +151,14 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
         dropout=fitting.dropout,
         encoder_dropout=fitting.encoder_dropout,
         marker=marker,
+        embedding=config.embedding.weight > 0,
+        layers=config.trim.layers,
+        tokens=tokens,
     )
+    for name, rows in (guests | train_rows).items():
+        if model.kinds[name] is HeadKind.MULTI:
+            odds = torch.from_numpy(prior(rows))
+            model.heads[name].bias.data.copy_(odds)  # type: ignore[operator]
     if start:
         names = start.put_heads(model, heads)
         watch.note(
@@ -142,18 +176,14 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             resume=places.resume,
             watch=followed,
             data=_hashes(sources, start, before),
+            hiding=hiding(stage / bundles.TOKENIZER),
             vary=varying(config, sources, places.work / "translations", read),
         )
-    if start:  # its base alone is not what an adapter of ours sits on
-        model, method = merged(model), {"kind": "full"}
-    shipped = as_shipped(trained_state(model))
-    save_file(shipped, stage / bundles.WEIGHTS)
-    load_trained(model, shipped)  # what is exported and measured is what is shipped
     model = merged(model)
     watch.phase("quantising to int8")
     sample = tokenised.ids(_calibration_texts(sources, fitting.seed))
-    save_graph(quantise(export_graph(model), sample), stage)
-    draft = _draft(config, places, stage, base, heads, marker, method, sources, curve)
+    save_graph(quantise(export_graph(model), sample), model, stage)
+    draft = _draft(config, places, stage, base, model, heads, method, sources, curve)
     draft = as_before(_told(draft, config, leaks, start, before), kept, before)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, own, config.calibration.precision)
@@ -201,11 +231,25 @@ def _of(sources: Sequence[Source], head: Head) -> list[Source]:
     return [source for source in sources if source.head == head]
 
 
-def _save_tokenizer(base: Base, path: Path, heads: Sequence[Head]) -> int | None:
+def _kept_tokens(config: TrainConfig, base: Base, sources: Sequence[Source]) -> list[int] | None:
+    """Tokens of the base that stay, by their numbers there; None for all."""
+    if config.trim.vocabulary is None:
+        return None
+    texts = (text for source in sources for text in texts_of(source, "train"))
+    content = (base.folder / "tokenizer.json").read_text(encoding="utf-8")
+    return likely_tokens(content, texts, config.trim.vocabulary)
+
+
+def _save_tokenizer(
+    base: Base, path: Path, heads: Sequence[Head], tokens: Sequence[int] | None
+) -> int | None:
     """Write the bundle's tokenizer; return the marker's token id where a head needs it."""
     from tokenizers import AddedToken, Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    content = (base.folder / "tokenizer.json").read_text(encoding="utf-8")
+    if tokens is not None:
+        content = trimmed_tokenizer(content, tokens)
+    tokenizer = Tokenizer.from_str(content)
     tokenizer.no_padding()
     if all(head.kind is not HeadKind.TARGET for head in heads):
         tokenizer.save(str(path))
@@ -224,7 +268,7 @@ def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
         return {"kind": adapter.kind}
     method = adapter.model_dump(include={"kind", "rank", "alpha"}, exclude_none=True)
     if adapter.kind == "adalora":
-        sizes = {head: entry.batch for head, entry in config.heads.items()}
+        sizes = {head: entry.batch for head, entry in config.heads.items() if entry.batch}
         method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
     return method
 
@@ -275,8 +319,8 @@ def _draft(
     places: Places,
     stage: Path,
     base: Base,
+    model: MultiHead,
     heads: tuple[Head, ...],
-    marker: int | None,
     method: Mapping[str, Any],
     sources: Sequence[Source],
     curve: Sequence[Epoch],
@@ -290,7 +334,8 @@ def _draft(
         languages=config.languages,
         base={"name": base.name, "sha256": base.sha256},
         method=method,
-        marker=marker,
+        architecture=model.architecture,
+        marker=model.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,
         temperatures={head.name: 1.0 for head in heads},

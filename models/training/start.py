@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models.base import Base
+from models.base import Base, resolve_base
 from models.bundle import Bundle
 from models.compress.trained import load_trained, write_base
 from models.encoder import MultiHead
@@ -24,7 +24,7 @@ class Start:
     bundle
         The bundle.
     base
-        Its encoder, adapter merged, with its tokenizer. Name and hash are those of the base the bundle
+        Its encoder with its tokenizer. Name and hash are those of the base the bundle
         was made from.
     heads
         State of its heads.
@@ -33,6 +33,16 @@ class Start:
     bundle: Bundle
     base: Base
     heads: Mapping[str, Tensor]
+
+    def untrained(self) -> Base:
+        """The base the bundle was made from, whose embeddings stay the ones to learn.
+
+        Raises
+        ------
+        BundleError
+            When it is not to be had.
+        """
+        return resolve_base(self.bundle.base["name"])
 
     def put_heads(self, model: MultiHead, heads: Sequence[Head]) -> tuple[str, ...]:
         """Give a fresh model the heads whose names, kinds and labels agree; return their names."""
@@ -60,7 +70,7 @@ def load_start(folder: Path, work: Path) -> Start:
     Raises
     ------
     BundleError
-        When the bundle does not match its hashes, or its base is not to be had.
+        When the bundle does not match its hashes.
     """
     trained = load_trained(folder)
     written = write_base(trained.model.encoder, trained.tokenizer, work / "start")

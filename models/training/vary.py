@@ -18,6 +18,7 @@ from models.dataset.back_translation import BackTranslation
 from models.dataset.entity_swap import EntitySwap
 from models.dataset.number_change import NumberChange
 from models.dataset.synonyms import Synonyms
+from models.labels import EMBEDDING
 from models.targets import MARKER, mark_target
 from models.text import model_input
 from models.training.batches import Rows
@@ -69,7 +70,14 @@ def varying(config: TrainConfig, sources: Sequence[Source], cache: Path, read: R
     if not any(shares):
         return None
     chain = _chain(config.augment, cache)
-    held_out = _held_out(sources)
+    # A row teaches every head that knows its text: it may become no text that any of them is measured by.
+    held_out = frozenset(
+        text.casefold()
+        for source in sources
+        for split, part in source.splits.items()
+        if split != "train"
+        for text in part.texts
+    )
 
     def vary(epoch: int, train: Mapping[str, Rows]) -> Mapping[str, Rows]:
         result = dict(train)
@@ -82,7 +90,7 @@ def varying(config: TrainConfig, sources: Sequence[Source], cache: Path, read: R
             count = round(share * len(source.splits["train"]))
             chosen = np.sort(rng.permutation(len(source.splits["train"]))[:count])
             seed = int(rng.integers(2**32))
-            changed = change(source, chosen, chain, held_out[source.head.name], seed)
+            changed = change(source, chosen, chain, held_out, seed)
             found.append(replace(changed, positions=start + changed.positions))
         new = read([changed.source for changed in found if len(changed.positions)])
         for head, rows in new.items():
@@ -111,7 +119,7 @@ def change(
     chain
         Augmentations, applied one after the other.
     held_out
-        Casefolded texts no row may become: those the head is measured by.
+        Casefolded texts no row may become: those a head is measured by.
     seed
         With a text decides its other form.
     """
@@ -141,18 +149,27 @@ def in_place(rows: Rows, new: Rows, at: NDArray[np.int64]) -> Rows:
     ids = list(rows.ids)
     for position, row in zip(at.tolist(), new.ids, strict=True):
         ids[position] = row
-
-    def soft(
-        old: Mapping[str, NDArray[np.float32]], given: Mapping[str, NDArray[np.float32]]
-    ) -> dict[str, NDArray[np.float32]]:
-        whole = {name: values.copy() for name, values in old.items()}
-        for name, values in whole.items():
-            values[at] = given[name]
-        return whole
-
+    shared = {name: new.shared[name] for name in new.shared if name == EMBEDDING}
     return replace(
-        rows, ids=tuple(ids), soft=soft(rows.soft, new.soft), before=soft(rows.before, new.before)
+        rows,
+        ids=tuple(ids),
+        soft=_put(rows.soft, new.soft, at),
+        before=_put(rows.before, new.before, at),
+        # The labels of other heads stay, as its own does; the embedding is of the new text.
+        shared=_put(rows.shared, shared, at),
     )
+
+
+def _put(
+    old: Mapping[str, NDArray[np.float32]],
+    new: Mapping[str, NDArray[np.float32]],
+    at: NDArray[np.int64],
+) -> dict[str, NDArray[np.float32]]:
+    whole = dict(old)
+    for name, values in new.items():
+        whole[name] = old[name].copy()
+        whole[name][at] = values
+    return whole
 
 
 def _about(text: str, company: str, chain: Sequence[Augmentation], seed: int) -> str:
@@ -187,20 +204,12 @@ class _Spoken:
 
 
 def _share(config: TrainConfig, source: Source) -> float:
+    if not config.heads[source.head.name].batch:
+        return 0.0  # it has no rows of its own
     if source.config.augment is not None:
         return source.config.augment
     heads = config.augment.heads
     return config.augment.share if not heads or source.head.name in heads else 0.0
-
-
-def _held_out(sources: Sequence[Source]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for source in sources:
-        texts = found.setdefault(source.head.name, set())
-        for split, part in source.splits.items():
-            if split != "train":
-                texts.update(text.casefold() for text in part.texts)
-    return {head: frozenset(texts) for head, texts in found.items()}
 
 
 def _chain(config: AugmentConfig, cache: Path) -> list[Augmentation]:

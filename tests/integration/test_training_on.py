@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 pytest.importorskip("nncf", reason="nncf is in foreshock[train]")
 
-from models.base import FOLDER_VARIABLE, Base  # noqa: E402
+from models.base import Base  # noqa: E402
 from models.bundle import CARD, Bundle, load_bundle  # noqa: E402
 from models.classifier import Classifier  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
@@ -38,11 +38,6 @@ FIT = {"lr": 5e-3, "epochs": 6, "precision": "float32", "average": 0.5}
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return tiny.base(tmp_path_factory.mktemp("base") / "tiny-bert")
-
-
-@pytest.fixture(autouse=True)
-def base_to_find(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(base.folder))
 
 
 @pytest.fixture(scope="module")

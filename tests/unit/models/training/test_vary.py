@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from models.dataset.augment import Augmentation, by_name
 from models.dataset.back_translation import BackTranslation
 from models.dataset.entity_swap import Company, EntitySwap
-from models.labels import Head, HeadKind
+from models.labels import EMBEDDING, Head, HeadKind
 from models.tables import Labelled
 from models.targets import mark_target
 from models.training.batches import Rows
@@ -49,7 +50,8 @@ def read(sources: Sequence[Source]) -> dict[str, Rows]:
         ids = tuple([ord(c) for c in text] for text in texts)
         count = np.array([[len(text), 0] for text in texts], dtype=np.float32)
         zeros = np.zeros(len(texts), dtype=np.int64)
-        found[head] = Rows(ids, zeros, zeros, {"mood": count}, {"mood": -count})
+        shared = {EMBEDDING: 2 * count}
+        found[head] = Rows(ids, zeros, zeros, {"mood": count}, shared, {"mood": -count})
     return found
 
 
@@ -70,6 +72,9 @@ DULL = ["Nothing here to change" for _ in range(20)]
 def test_a_share_of_each_epochs_rows_is_changed_by_seed_with_their_soft_labels() -> None:
     sources = [source(MOOD, [*NEWS, *DULL])]
     plain = read(sources)
+    # Another head that knows some of these texts.
+    known = {**plain["mood"].shared, "risk": np.arange(100, dtype=np.float32)[:, None]}
+    plain["mood"] = replace(plain["mood"], shared=known)
     vary = vary_of(config(share=0.5), sources)
     epochs = [vary(number, plain)["mood"] for number in (0, 1)]
     for rows in epochs:
@@ -79,6 +84,8 @@ def test_a_share_of_each_epochs_rows_is_changed_by_seed_with_their_soft_labels()
         # Teachers' answers are about the text that is read, not the one it was made from.
         assert [n for n, _ in rows.soft["mood"]] == [len(text) for text in texts(rows)]
         assert [-n for n, _ in rows.before["mood"]] == [len(text) for text in texts(rows)]
+        assert [n / 2 for n, _ in rows.shared[EMBEDDING]] == [len(text) for text in texts(rows)]
+        assert rows.shared["risk"] is known["risk"]
         assert rows.labels is plain["mood"].labels
     assert texts(epochs[0]) != texts(epochs[1])
     assert texts(vary(0, plain)["mood"]) == texts(epochs[0])
