@@ -248,9 +248,10 @@ class TrainConfig(_Section):
     augment: AugmentConfig = AugmentConfig()
     replay: ReplayConfig = ReplayConfig()
     remember: RememberConfig = RememberConfig()
-    leaks: Literal["refuse", "warn"] = Field(
+    leaks: Literal["refuse", "drop", "warn"] = Field(
         "refuse",
-        description="What to do when a training text stands in a validation or test split of its head.",
+        description="When a training text stands in a validation or test split of its head: do not start, "
+        "train without the row, or train nevertheless.",
     )
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from models.dataset.keys import same_key
 from models.dataset.leaks import Leak, Placed, leaks
 from models.dataset.near import Progress
 from models.errors import DataError
@@ -34,7 +38,7 @@ def check_leaks(
     Parameters
     ----------
     config
-        ``leaks`` says whether to refuse or to tell.
+        ``leaks`` says whether to refuse or to tell; `without_leaks` drops.
     sources
         Every set of the run; those of one head are looked at as one.
     note
@@ -45,7 +49,7 @@ def check_leaks(
     Raises
     ------
     DataError
-        When texts are the same, unless ``leaks`` is ``warn``; names rows and remedies.
+        When texts are the same and ``leaks`` is ``refuse``; names rows and remedies.
     """
     counts: dict[str, dict[str, int]] = {}
     for head in dict.fromkeys(source.head.name for source in sources):
@@ -69,7 +73,9 @@ def check_leaks(
                 "`foreshock data split`, or drop them"
             )
             if config.leaks == "refuse":
-                raise DataError(f'{told}; leaks = "warn" in the recipe trains nevertheless')
+                raise DataError(
+                    f'{told}; leaks = "drop" in the recipe trains without them, "warn" nevertheless'
+                )
             note(told)
         if near:
             note(
@@ -77,6 +83,37 @@ def check_leaks(
                 f"one text; see them with `{_command(own, 'folded', 'near')}`"
             )
     return counts
+
+
+def without_leaks(
+    sources: Sequence[Source], note: Callable[[str], None] = lambda what: None
+) -> tuple[Source, ...]:
+    """The sets without the training rows whose text stands in a held-out split of the same head."""
+    held_out: dict[str, set[str]] = {}
+    for source in sources:
+        known = held_out.setdefault(source.head.name, set())
+        for split in _HELD_OUT:
+            if split in source.splits:
+                known.update(map(same_key, source.splits[split].texts))
+    result = []
+    for source in sources:
+        part = source.splits["train"]
+        free = [same_key(text) not in held_out[source.head.name] for text in part.texts]
+        kept = np.flatnonzero(free)
+        if len(kept) < len(part):
+            note(
+                f"{source.path.name}: {len(part) - len(kept)} training rows left out, whose texts stand in a "
+                f"validation or test split of head {source.head.name!r}"
+            )
+            rows = replace(
+                part,
+                texts=tuple(part.texts[i] for i in kept),
+                labels=part.labels[kept],
+                targets=tuple(part.targets[i] for i in kept) if part.targets else (),
+            )
+            source = replace(source, splits={**source.splits, "train": rows})
+        result.append(source)
+    return tuple(result)
 
 
 def _shown(found: Sequence[Leak], own: Sequence[Source]) -> str:

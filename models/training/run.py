@@ -32,7 +32,7 @@ from models.training.config import TrainConfig
 from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
-from models.training.leaks import Found, check_leaks
+from models.training.leaks import Found, check_leaks, without_leaks
 from models.training.loop import Epoch, Watch, fit
 from models.training.losses import hiding
 from models.training.remember import as_before, as_teacher, kept_heads, model_before, remembering
@@ -91,6 +91,8 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     config = with_old_sets(config)
     sources = load_sources(config, places.beside)
     watch.phase("looking for texts in two splits")
+    if config.leaks == "drop":
+        sources = without_leaks(sources, watch.note)
     leaks = check_leaks(config, sources, watch.note)
     before = model_before(config)
     kept = kept_heads(config, _heads(sources), before)

@@ -12,7 +12,7 @@ import pytest
 from models.errors import DataError
 from models.training.config import TrainConfig, make_config
 from models.training.data import load_sources
-from models.training.leaks import check_leaks
+from models.training.leaks import check_leaks, without_leaks
 
 
 def config(*files: Path, leaks: str = "refuse", **more: object) -> TrainConfig:
@@ -39,6 +39,12 @@ def test_a_text_in_two_splits_is_refused_with_its_rows_and_the_way_out(tmp_path:
     assert "`foreshock data split`" in said
     assert 'leaks = "warn"' in said
     notes: list[str] = []
+    rest = without_leaks(load_sources(recipe), notes.append)
+    assert rest[0].splits["train"].texts == ("Acme falls",)
+    assert rest[0].splits["train"].labels.tolist() == [0]
+    assert len(rest[0].splits["test"]) == 1
+    assert "set.csv: 1 training rows left out" in notes.pop()
+    assert check_leaks(recipe, rest)["mood"]["same"] == 0
     known = config(path, leaks="warn")
     assert check_leaks(known, load_sources(known), notes.append) == {"mood": {"same": 1, "near": 0}}
     assert "1 pairs of a training row" in notes[0]
