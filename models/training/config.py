@@ -58,6 +58,14 @@ class DataConfig(_Section):
         default_factory=dict, description="Only rows whose columns hold these values."
     )
     licence: str = Field("not stated", description="As its publisher states it, for the card.")
+    sha256: str | None = Field(
+        None, description="Hash that the file must have, as hex; by default any."
+    )
+    weight: Positive = Field(
+        1.0, description="Of each row's label in the loss; less than 1 for labels no person gave."
+    )
+    augment: Share | None = Field(None, description="Instead of augment.share, for this set.")
+    replay: bool = Field(False, description="Old rows: they get replay.share of each batch.")
 
 
 class TrimConfig(_Section):
@@ -180,6 +188,54 @@ class DistilConfig(_Section):
     temperature: Positive = Field(2.0, description="Softens teachers and student alike.")
 
 
+class AugmentConfig(_Section):
+    """Training rows read in another form, a new draw every epoch, under the label they have.
+
+    Validation and test splits stay as they are, no row becomes a text of theirs, and the company a target
+    row asks about stays in the text. Teachers are asked about the changed text.
+    """
+
+    share: Share = Field(0.0, description="Of a set's rows in each epoch; 0 for none.")
+    kinds: tuple[Literal["entities", "numbers", "synonyms", "back_translation"], ...] = Field(
+        ("entities", "numbers", "synonyms"),
+        description="Applied one after the other; see `models.dataset.augment`.",
+    )
+    heads: tuple[str, ...] = Field((), description="Only sets of these heads; by default all.")
+    companies: str | None = Field(
+        None, description="YAML of companies by sector to swap; by default the built-in list."
+    )
+    synonyms: str | None = Field(
+        None, description="YAML list of groups of words; by default the built-in list."
+    )
+    away: str | None = Field(
+        None, description="back_translation: folder of a model into another language."
+    )
+    back: str | None = Field(None, description="back_translation: folder of the model back.")
+
+
+class ReplayConfig(_Section):
+    """Old rows among the new, against forgetting (experience replay: Chaudhry et al. 2019)."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25,
+        description="Of each batch of a head with old rows; a head with no others gets that share of its "
+        "batch.",
+    )
+    bundle: str | None = Field(
+        None,
+        description="Folder of a bundle whose own training sets are old rows, besides [[data]] entries with "
+        "replay = true.",
+    )
+
+
+class RememberConfig(_Section):
+    """Answers of the model before, as a penalty against forgetting (Li and Hoiem 2016, section 3)."""
+
+    weight: float = Field(0.0, ge=0, description="Of the distance to its answers; 0 for none.")
+    bundle: str | None = Field(None, description="Folder of its bundle; by default start.")
+    temperature: Positive = Field(2.0, description="Softens its answers and ours alike.")
+
+
 class CalibrationConfig(_Section):
     """What is fitted on the validation splits once the model stands."""
 
@@ -195,6 +251,11 @@ class TrainConfig(_Section):
     version: str = Field("1", description="Of the bundle.")
     languages: tuple[str, ...] = Field(("en",), description="ISO 639-1 codes the model will read.")
     base: str = Field(PACKAGED, description="Package, local folder or hub name of the encoder.")
+    start: str | None = Field(
+        None,
+        description="Folder of a bundle to go on from, instead of base: its encoder, and its heads whose "
+        "names and labels agree.",
+    )
     max_tokens: Annotated[int, Field(ge=8, le=512)] = Field(
         128, description="Longer texts are cut, special tokens included."
     )
@@ -205,6 +266,14 @@ class TrainConfig(_Section):
     adapter: AdapterConfig = AdapterConfig()
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
+    augment: AugmentConfig = AugmentConfig()
+    replay: ReplayConfig = ReplayConfig()
+    remember: RememberConfig = RememberConfig()
+    leaks: Literal["refuse", "drop", "warn"] = Field(
+        "refuse",
+        description="When a training text stands in a validation or test split of its head: do not start, "
+        "train without the row, or train nevertheless.",
+    )
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")
     track: Literal["tensorboard", "wandb", "mlflow", "none"] = Field(
@@ -255,9 +324,6 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
                 f"{origin}: data.{number}.target: a target head, and no other, needs the column "
                 "of the company"
             )
-    for name in config.heads:
-        if all(entry.head != name for entry in config.data):
-            raise ModelError(f"{origin}: heads.{name}: no [[data]] entry trains it")
     if all(head.batch == 0 for head in config.heads.values()):
         raise ModelError(
             f"{origin}: heads: every batch is 0; one head at least needs rows per step"
@@ -271,7 +337,34 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
         raise ModelError(
             f"{origin}: heads.{EMBEDDING}: the name of another output; call it otherwise"
         )
+    _check_sections(config, origin)
     return config
+
+
+def _check_sections(config: TrainConfig, origin: str) -> None:
+    """What one key asks of another."""
+    if config.start is not None and "base" in config.model_fields_set:
+        raise ModelError(f"{origin}: start: a run goes on from a bundle or from a base, not both")
+    if config.remember.weight and not (config.remember.bundle or config.start):
+        raise ModelError(f"{origin}: remember.bundle: name the model before, here or as start")
+    if ("back_translation" in config.augment.kinds) != bool(
+        config.augment.away and config.augment.back
+    ):
+        raise ModelError(
+            f"{origin}: augment.away, augment.back: back_translation, and nothing else, needs both"
+        )
+    for head in config.augment.heads:
+        if head not in config.heads:
+            raise ModelError(f"{origin}: augment.heads: no head {head!r} in [heads]")
+    if all(entry.replay for entry in config.data):
+        raise ModelError(f"{origin}: data: nothing to learn, every set is replay")
+    for head in config.heads:
+        kept = config.remember.weight or config.replay.bundle
+        if not kept and all(entry.head != head for entry in config.data):
+            raise ModelError(
+                f"{origin}: heads.{head}: no [[data]] entry trains it (a head of the model before needs "
+                "none with remember.weight or replay.bundle)"
+            )
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

@@ -32,7 +32,8 @@ class Source:
     config
         Columns, condition, licence.
     splits
-        ``train`` and ``valid``, and ``test`` where the file has it (measured, never trained on).
+        ``train``, and ``valid`` and ``test`` where the file has them (measured, never trained on); a
+        head's first set has ``valid``.
     """
 
     name: str
@@ -65,24 +66,23 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
     Raises
     ------
     DataError
-        When a file is missing, lacks a column or split, or holds a label its head does not have.
+        When a file is missing or not the one expected, lacks a column or split, or holds a label its
+        head does not have.
     """
     paths = [_find(entry.file, beside) for entry in config.data]
     heads = {
         name: Head(name, head.kind, _labels(name, head, config.data, paths))
         for name, head in config.heads.items()
+        if any(entry.head == name for entry in config.data)
     }
-    return tuple(
-        Source(
-            path.name.split(".", 1)[0],
-            heads[entry.head],
-            path,
-            file_sha256(path),
-            entry,
-            _splits(path, heads[entry.head], entry),
-        )
-        for entry, path in zip(config.data, paths, strict=True)
-    )
+    sources: list[Source] = []
+    for entry, path in zip(config.data, paths, strict=True):
+        head = heads[entry.head]
+        # A head is chosen, calibrated and measured by its first set; others may only train it.
+        needed = ("train",) if any(s.head == head for s in sources) else ("train", "valid")
+        name, found = path.name.split(".", 1)[0], _hash(path, entry)
+        sources.append(Source(name, head, path, found, entry, _splits(path, head, entry, needed)))
+    return tuple(sources)
 
 
 def texts_of(source: Source, split: str) -> list[str]:
@@ -93,7 +93,19 @@ def texts_of(source: Source, split: str) -> list[str]:
     return [mark_target(t, [name]) for t, name in zip(part.texts, part.targets, strict=True)]
 
 
-def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
+def _hash(path: Path, entry: DataConfig) -> str:
+    found = file_sha256(path)
+    if entry.sha256 not in (None, found):
+        raise DataError(
+            f"{path}: its SHA-256 starts {found[:12]}, the recipe expects {str(entry.sha256)[:12]}: "
+            "restore the file, or take the new hash into the recipe"
+        )
+    return found
+
+
+def _splits(
+    path: Path, head: Head, entry: DataConfig, needed: Sequence[str]
+) -> dict[str, Labelled]:
     splits = read_splits(
         path,
         text=entry.text,
@@ -102,7 +114,7 @@ def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
         target=entry.target,
         where=entry.where,
     )
-    for split in ("train", "valid"):
+    for split in needed:
         if split not in splits:
             there = ", ".join(map(repr, sorted(splits))) or "none"
             raise DataError(

@@ -21,6 +21,13 @@ from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
 from models.training.config import TrainConfig
 from models.training.losses import Hiding, Objective
 from models.training.optimisers import make_optimiser, rate
+from models.training.vary import Vary
+
+#: Sections of a recipe that a resumed run must agree with.
+_BINDING = {
+    "base", "start", "trim", "heads", "embedding", "adapter", "fit", "distil", "augment", "replay",
+    "remember",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,14 @@ class Watch:
         Told (steps done, steps at most, recent loss).
     epoch
         Told the figures of each epoch.
+    note
+        Told what a person should know.
     """
 
     phase: Callable[[str], None] = lambda what: None
     step: Callable[[int, int, float], None] = lambda done, total, loss: None
     epoch: Callable[[Epoch], None] = lambda epoch: None
+    note: Callable[[str], None] = lambda what: None
 
 
 def fit(
@@ -74,6 +84,7 @@ def fit(
     watch: Watch | None = None,
     data: Mapping[str, str] | None = None,
     hiding: Hiding | None = None,
+    vary: Vary | None = None,
 ) -> tuple[Epoch, ...]:
     """Train `model`; it ends with the weights of its best epoch.
 
@@ -95,6 +106,8 @@ def fit(
         Hash of each file trained on: a run is not resumed on other data.
     hiding
         For the recipe's `token_dropout`.
+    vary
+        Gives the rows of each epoch another form; see `models.training.vary`.
 
     Returns
     -------
@@ -127,7 +140,8 @@ def fit(
         losses: list[float] = []
         share = 1 / config.fit.accumulate
         optimiser.zero_grad(set_to_none=True)
-        for batches in epoch_steps(train, sizes, config.fit.seed, number):
+        rows = vary(number, train) if vary else train
+        for batches in epoch_steps(rows, sizes, config.fit.seed, number):
             step = number * per_epoch + len(losses)
             loss = sum(
                 objective.backward(model, head, batch, share) for head, batch in batches.items()
@@ -195,10 +209,7 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
 
     put(
         "",
-        config.model_dump(
-            mode="json", include={"base", "trim", "heads", "embedding", "adapter", "fit", "distil"}
-        )
-        | {"data": dict(data)},
+        config.model_dump(mode="json", include=_BINDING) | {"data": dict(data)},
     )
     return flat
 

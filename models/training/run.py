@@ -32,11 +32,16 @@ from models.training.config import TrainConfig
 from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
+from models.training.leaks import Found, check_leaks, without_leaks
 from models.training.loop import Epoch, Watch, fit
 from models.training.losses import hiding
 from models.training.precision import taken
+from models.training.remember import as_before, as_teacher, kept_heads, model_before, remembering
+from models.training.replay import to_find_again, with_old_rows, with_old_sets
 from models.training.shared import prior, with_embeddings, with_labels
+from models.training.start import Start, load_start
 from models.training.tracking import tracked
+from models.training.vary import varying
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +89,63 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             "or remove the folder"
         )
     watch.phase("reading the labelled files")
+    config = with_old_sets(config)
     sources = load_sources(config, places.beside)
-    heads = _heads(sources)
-    base = resolve_base(config.base)
+    watch.phase("looking for texts in two splits")
+    if config.leaks == "drop":
+        sources = without_leaks(sources, watch.note)
+    leaks = check_leaks(config, sources, watch.note)
+    before = model_before(config)
+    kept = kept_heads(config, _heads(sources), before)
+    heads = (*_heads(sources), *kept)
+    start = load_start(Path(config.start), places.work) if config.start else None
+    base = start.base if start else resolve_base(config.base)
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     tokens = _kept_tokens(config, base, sources)
     marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads, tokens)
     tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
-    all_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
-    hosts = [head.name for head in heads if config.heads[head.name].batch]
-    guests = {name: rows for name, rows in all_rows.items() if name not in hosts}
-    train_rows = with_labels({name: all_rows[name] for name in hosts}, guests, heads)
+
+    def rows_of(found: Sequence[Source], hosts: bool) -> dict[str, Rows]:
+        names = [head for head in _heads(found) if bool(config.heads[head.name].batch) == hosts]
+        return {head.name: tokenised.rows(_of(found, head), "train") for head in names}
+
+    guests = rows_of(sources, False)
+
+    def read(found: Sequence[Source]) -> dict[str, Rows]:
+        """Training rows with all that is known of their texts."""
+        rows = with_labels(rows_of(found, True), guests, heads)
+        taught = rows
+        if config.distil.teachers:
+            taught = _taught(config, places, heads, found, rows, watch)
+        if before is not None:
+            same = [head for head in heads if head in before.heads]
+            said = _taught(as_teacher(config, before), places, same, found, rows, watch)
+            taught = remembering(taught, said)
+        if config.embedding.weight:
+            watch.phase("embedding the texts with the untrained base")
+            taught = with_embeddings(
+                taught,
+                {
+                    n: [t for s in found if s.head.name == n for t in texts_of(s, "train")]
+                    for n in rows
+                },
+                heads,
+                start.untrained() if start else base,
+                config.embedding.pooling,
+                places.work,
+                lambda done, total: watch.step(done, total, 0.0),
+            )
+        watch.phase("training")
+        return taught
+
+    train_rows = with_old_rows(read(sources), sources, config.replay.share)
     # Selection and calibration look at each head's own set, not at what is trained beside it.
-    own = [_of(sources, head)[0] for head in heads]
-    valid_rows = {s.head.name: tokenised.rows([s], "valid") for s in own if s.head.name in hosts}
-    if config.distil.teachers:
-        train_rows = _taught(config, places, sources, train_rows, watch)
-    if config.embedding.weight:
-        watch.phase("embedding the texts with the untrained base")
-        texts = {
-            head.name: [t for s in _of(sources, head) for t in texts_of(s, "train")]
-            for head in heads
-        }
-        train_rows = with_embeddings(
-            train_rows,
-            texts,
-            heads,
-            base,
-            config.embedding.pooling,
-            places.work,
-            lambda done, total: watch.step(done, total, 0.0),
-        )
-    watch.phase("training")
+    own = [_of(sources, head)[0] for head in _heads(sources)]
+    valid_rows = {
+        s.head.name: tokenised.rows([s], "valid") for s in own if s.head.name in train_rows
+    }
     torch.manual_seed(config.fit.seed)
     fitting = config.fit
     model = build(
@@ -130,10 +158,15 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
         layers=config.trim.layers,
         tokens=tokens,
     )
-    for head in heads:
-        if head.kind is HeadKind.MULTI:
-            start = torch.from_numpy(prior(all_rows[head.name]))
-            model.heads[head.name].bias.data.copy_(start)  # type: ignore[operator]
+    for name, rows in (guests | train_rows).items():
+        if model.kinds[name] is HeadKind.MULTI:
+            odds = torch.from_numpy(prior(rows))
+            model.heads[name].bias.data.copy_(odds)  # type: ignore[operator]
+    if start:
+        names = start.put_heads(model, heads)
+        watch.note(
+            f"goes on from {start.bundle.name}, with its heads {', '.join(names) or 'left out'}"
+        )
     method = _method(config, train_rows)
     model.encoder = adapted(model.encoder, method)
     with tracked(config, places.work, watch) as followed:
@@ -145,14 +178,16 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             places.work,
             resume=places.resume,
             watch=followed,
-            data={source.name: source.sha256 for source in sources},
+            data=_hashes(sources, start, before),
             hiding=hiding(stage / bundles.TOKENIZER),
+            vary=varying(config, sources, places.work / "translations", read),
         )
     model = merged(model)
     watch.phase("quantising to int8")
     sample = tokenised.ids(_calibration_texts(sources, fitting.seed))
     save_graph(quantise(export_graph(model), sample), model, stage)
     draft = _draft(config, places, stage, base, model, heads, method, sources, curve)
+    draft = as_before(_told(draft, config, leaks, start, before), kept, before)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, own, config.calibration.precision)
     bundles.write_manifest(draft)
@@ -165,6 +200,34 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
 
 def _heads(sources: Sequence[Source]) -> tuple[Head, ...]:
     return tuple({source.head.name: source.head for source in sources}.values())
+
+
+def _hashes(
+    sources: Sequence[Source], start: Start | None, before: Bundle | None
+) -> dict[str, str]:
+    """What a resumed run must find as it was."""
+    others = {"start": start.bundle if start else None, "before": before}
+    return {source.name: source.sha256 for source in sources} | {
+        name: bundle.hash for name, bundle in others.items() if bundle is not None
+    }
+
+
+def _told(
+    draft: Bundle,
+    config: TrainConfig,
+    leaks: Found,
+    start: Start | None,
+    before: Bundle | None,
+) -> Bundle:
+    """The draft with how its data was checked and changed, and what it goes on from."""
+    told: dict[str, Any] = {"leaks": leaks, "augment": config.augment.model_dump(mode="json")}
+    if start:
+        told["start"] = _teacher(start.bundle.folder)
+    if before:
+        told["remember"] = {"weight": config.remember.weight, **_teacher(before.folder)}
+    if any(entry.replay for entry in config.data):
+        told["replay"] = {"share": config.replay.share}
+    return replace(draft, training={**draft.training, **told})
 
 
 def _of(sources: Sequence[Source], head: Head) -> list[Source]:
@@ -225,15 +288,15 @@ def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
 def _taught(
     config: TrainConfig,
     places: Places,
+    heads: Sequence[Head],
     sources: Sequence[Source],
     rows: Mapping[str, Rows],
     watch: Watch,
 ) -> dict[str, Rows]:
     """Add the teachers' answers to the rows of every head."""
     watch.phase("asking the teachers")
-    heads = _heads(sources)
     # A text with a marker is asked about its company only, a text without one about everything else.
-    kinds = {head.name: head.kind for head in heads}
+    kinds = {source.head.name: source.head.kind for source in sources}
     taught = {}
     for name, found in rows.items():
         target = kinds[name] is HeadKind.TARGET
@@ -318,6 +381,7 @@ def _draft(
                 "sha256": source.sha256,
                 "licence": source.config.licence,
                 "rows": {split: len(part) for split, part in source.splits.items()},
+                **to_find_again(source),
             }
             for source in sources
         ),

@@ -14,18 +14,12 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from models.errors import MissingExtraError, ModelError
 from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
+from monitor.cli.progress import bar, progress_of
 
 if TYPE_CHECKING:
     from models.classifier import Classifier, Prediction
@@ -36,6 +30,14 @@ EngineName = Literal["auto", "openvino", "torch"]
 _BundleOption = Annotated[
     Path | None,
     typer.Option("--model", help="Folder of a bundle; default: the one that comes with foreshock."),
+]
+_BundlesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        help="Folder of a bundle; default: the one that comes with foreshock. Repeat for several: "
+        "measured as an ensemble, by the mean of their calibrated probabilities.",
+    ),
 ]
 _EngineOption = Annotated[
     EngineName,
@@ -103,8 +105,8 @@ def train(
             command=_command(sys.argv[1:]),
         )
         console = Console(stderr=True)
-        with _bar(console) as bar:
-            folder = run(recipe, places, _watch(console, bar))
+        with bar(console) as shown:
+            folder = run(recipe, places, _watch(console, shown))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 
 
@@ -139,12 +141,12 @@ def evaluate(
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
     ] = False,
-    model: _BundleOption = None,
+    model: _BundlesOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
-    """Measure a model, or with --map how risk events are read, on a labelled file.
+    """Measure a model, several as an ensemble, or with --map how risk events are read.
 
     Prints n, accuracy, macro_f1, weighted_f1, ece (expected calibration error, 15 bins of equal
     width, Guo et al. 2017), accuracy on the surest rows, figures per class and the confusion matrix.
@@ -153,8 +155,8 @@ def evaluate(
         from models.classifier import Classifier
 
         if event_map is not None:
-            if task != "risk":
-                raise ModelError("--map goes with --task risk")
+            if task != "risk" or len(model or ()) > 1:
+                raise ModelError("--map goes with --task risk and one --model")
             events = evaluate_events(
                 file,
                 text,
@@ -162,29 +164,28 @@ def evaluate(
                 split,
                 event_map,
                 events_by,
-                lambda: Classifier.load(model, engine, threads),
+                lambda: Classifier.load(model[0] if model else None, engine, threads),
             )
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
+        from models.ensemble import Ensemble
         from models.evaluate import evaluate_file
         from models.report import as_text
         from models.robustness.report import robustness_report
         from models.tables import read_texts
 
-        classifier = Classifier.load(model, engine, threads)
-        console = Console(stderr=True)
-        with _bar(console) as bar:
-            row = bar.add_task(f"reading {file.name}", total=None)
-
-            def progress(done: int, total: int) -> None:
-                bar.update(row, description=task, completed=done, total=total)
-
+        if perturb and len(model or ()) > 1:
+            raise ModelError("--perturb looks at one model: give one --model")
+        members = [Classifier.load(folder, engine, threads) for folder in model or [None]]
+        with progress_of(task) as progress:
             if perturb:
                 texts = read_texts(file, text, split)
-                found = robustness_report(classifier, texts, task, progress=progress)
+                found = robustness_report(members[0], texts, task, progress=progress)
                 typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
                 return
-            report = evaluate_file(classifier, file, task, text, label, split, target, progress)
+            report = evaluate_file(
+                Ensemble(members), file, task, text, label, split, target, progress
+            )
         typer.echo(json.dumps(report.as_json(), indent=2) if as_json else as_text(report))
 
 
@@ -272,16 +273,16 @@ def _arriving(stream: BinaryIO) -> Iterator[list[str]]:
             yield lines
 
 
-def _watch(console: Console, bar: Progress) -> Watch:
+def _watch(console: Console, shown: Progress) -> Watch:
     from models.training.loop import Watch
 
-    row = bar.add_task("starting", total=None)
+    row = shown.add_task("starting", total=None)
 
     def phase(what: str) -> None:
-        bar.update(row, description=what, completed=0, total=None)
+        shown.update(row, description=what, completed=0, total=None)
 
     def step(done: int, total: int, loss: float) -> None:
-        bar.update(row, description=f"training, loss {loss:.3f}", completed=done, total=total)
+        shown.update(row, description=f"training, loss {loss:.3f}", completed=done, total=total)
 
     def epoch(figures: Epoch) -> None:
         heads = ", ".join(
@@ -290,7 +291,10 @@ def _watch(console: Console, bar: Progress) -> Watch:
         )
         console.print(f"epoch {figures.number + 1}: loss {figures.train_loss:.4f}; valid: {heads}")
 
-    return Watch(phase, step, epoch)
+    def note(what: str) -> None:
+        console.print(f"note: {what}", markup=False, highlight=False, soft_wrap=True)
+
+    return Watch(phase, step, epoch, note)
 
 
 def _command(arguments: list[str]) -> str:
@@ -301,19 +305,6 @@ def _command(arguments: list[str]) -> str:
         del kept[at : at + 2]
     named = [Path(a).name if Path(a).is_absolute() else a for a in kept]
     return shlex.join(["foreshock", *named])
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _vector(prediction: Prediction) -> list[float] | None:

@@ -71,13 +71,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(count):
             for task, phrases in (("topic", TOPICS), ("sentiment", MOODS)):
                 label = list(phrases)[i % 3]
-                text = f"{rng.choice(who)} {phrases[label]} {rng.randint(1, 99)} in {i}"
+                text = f"{rng.choice(who)} {phrases[label]} {rng.randint(1, 99)} on {split} {i}"
                 tables[task].append([split, label, text, ""])
             winner, loser = rng.sample(who, 2)
             side = (winner, "positive") if i % 2 else (loser, "negative")
-            tables["target"].append([split, side[1], f"{winner} beats {loser} in court", side[0]])
+            text = f"{winner} beats {loser} in court on {split} {i}"
+            tables["target"].append([split, side[1], text, side[0]])
             event = events[i % 4]
-            text = f"{rng.choice(who)} {said.get(event, 'is probed')}"
+            text = f"{rng.choice(who)} {said.get(event, 'is probed')} on {split} {i}"
             tables["events"].append([split, event, text, ""])
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
