@@ -19,6 +19,8 @@ from models.labels import Head, HeadKind
 ADAPTER_PREFIX = "adapter."
 HEAD_PREFIX = "head."
 ENCODER_PREFIX = "encoder."
+#: How the families call the dropout of their layers; the last two are DistilBERT's.
+_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def build(
     """
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
     if encoder_dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        for name in _DROPOUTS:
             if hasattr(config, name):
                 setattr(config, name, encoder_dropout)
     # The pooler over [CLS] is never read: leave it out, so that it is neither adapted nor saved.

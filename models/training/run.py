@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from models import bundle as bundles
 from models.adapters import adapted
-from models.base import Base, resolve_base
+from models.base import Base, check_length, resolve_base
 from models.bundle import Bundle
 from models.encoder import MultiHead, as_shipped, build, load_trained, merged, trained_state
 from models.errors import ModelError
@@ -83,6 +83,7 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     sources = load_sources(config, places.beside)
     heads = _heads(sources)
     base = resolve_base(config.base)
+    check_length(base, config.max_tokens)
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
@@ -152,7 +153,8 @@ def _save_tokenizer(base: Base, path: Path, heads: Sequence[Head]) -> int | None
     if all(head.kind is not HeadKind.TARGET for head in heads):
         tokenizer.save(str(path))
         return None
-    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False)])
+    # A name takes the space before it along in the vocabularies that write spaces: so does the marker.
+    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False, lstrip=True)])
     tokenizer.save(str(path))
     number: int | None = tokenizer.token_to_id(MARKER)
     return number
