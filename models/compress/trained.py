@@ -23,9 +23,6 @@ from models.bundle import (
 from models.encoder import MultiHead, trained_state
 from models.errors import ModelError
 
-#: Name of the output that is no head.
-EMBEDDING = "embedding"
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -62,11 +59,7 @@ def load_trained(folder: Path | None = None) -> Trained:
 
 def outputs(model: MultiHead, ids: Tensor) -> dict[str, Tensor]:
     """Every output by name, for rows of one length: a head's logits, and the embedding if any."""
-    found: Any = model(ids)
-    if isinstance(found, Mapping):
-        return dict(found)
-    names = [*model.heads, EMBEDDING][: len(found)]
-    return dict(zip(names, found, strict=True))
+    return dict(zip(model.outputs, model(ids), strict=True))
 
 
 def bert(model: MultiHead) -> Any:

@@ -23,9 +23,10 @@ def embeddings(
     bundle: Path | None = None,
     *,
     base: str = PACKAGED,
+    pooling: str = "mean",
     progress: Progress = lambda done, total: None,
 ) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length.
+    """Sentence embeddings of unit length.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def embeddings(
         Folder of a bundle whose encoder reads them; None for the base, untrained.
     base
         Which base, without a bundle; see `models.base.resolve_base`.
+    pooling
+        ``mean`` of the tokens, or ``cls``: the first; each base was pretrained with one of them.
     progress
         Told (texts done, texts in all).
 
@@ -69,7 +72,7 @@ def embeddings(
     done = 0
     with torch.inference_mode():
         for positions, ids in equal_length_batches(encode(tokenizer, texts), _TOKENS):
-            pooled = model.pooled(torch.from_numpy(ids))
+            pooled = model.pooled(torch.from_numpy(ids), pooling=pooling)
             result[positions] = torch.nn.functional.normalize(pooled, dim=1).numpy()
             done += len(positions)
             progress(done, len(texts))

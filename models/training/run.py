@@ -17,6 +17,7 @@ from models import bundle as bundles
 from models.adapters import adapted
 from models.base import Base, check_length, resolve_base
 from models.bundle import Bundle
+from models.compress.vocabulary import likely_tokens, trimmed_tokenizer
 from models.encoder import MultiHead, as_shipped, build, load_trained, merged, trained_state
 from models.errors import ModelError
 from models.labels import Head, HeadKind
@@ -32,6 +33,8 @@ from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
 from models.training.loop import Epoch, Watch, fit
+from models.training.losses import hiding
+from models.training.shared import prior, with_embeddings, with_labels
 from models.training.tracking import tracked
 
 
@@ -87,14 +90,33 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
+    tokens = _kept_tokens(config, base, sources)
+    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads, tokens)
     tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
-    train_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
+    all_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
+    hosts = [head.name for head in heads if config.heads[head.name].batch]
+    guests = {name: rows for name, rows in all_rows.items() if name not in hosts}
+    train_rows = with_labels({name: all_rows[name] for name in hosts}, guests, heads)
     # Selection and calibration look at each head's own set, not at what is trained beside it.
     own = [_of(sources, head)[0] for head in heads]
-    valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
+    valid_rows = {s.head.name: tokenised.rows([s], "valid") for s in own if s.head.name in hosts}
     if config.distil.teachers:
         train_rows = _taught(config, places, sources, train_rows, watch)
+    if config.embedding.weight:
+        watch.phase("embedding the texts with the untrained base")
+        texts = {
+            head.name: [t for s in _of(sources, head) for t in texts_of(s, "train")]
+            for head in heads
+        }
+        train_rows = with_embeddings(
+            train_rows,
+            texts,
+            heads,
+            base,
+            config.embedding.pooling,
+            places.work,
+            lambda done, total: watch.step(done, total, 0.0),
+        )
     watch.phase("training")
     torch.manual_seed(config.fit.seed)
     fitting = config.fit
@@ -104,7 +126,14 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
         dropout=fitting.dropout,
         encoder_dropout=fitting.encoder_dropout,
         marker=marker,
+        embedding=config.embedding.weight > 0,
+        layers=config.trim.layers,
+        tokens=tokens,
     )
+    for head in heads:
+        if head.kind is HeadKind.MULTI:
+            start = torch.from_numpy(prior(all_rows[head.name]))
+            model.heads[head.name].bias.data.copy_(start)  # type: ignore[operator]
     method = _method(config, train_rows)
     model.encoder = adapted(model.encoder, method)
     with tracked(config, places.work, watch) as followed:
@@ -117,6 +146,7 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             resume=places.resume,
             watch=followed,
             data={source.name: source.sha256 for source in sources},
+            hiding=hiding(stage / bundles.TOKENIZER),
         )
     kept = as_shipped(trained_state(model))
     save_file(kept, stage / bundles.WEIGHTS)
@@ -144,11 +174,25 @@ def _of(sources: Sequence[Source], head: Head) -> list[Source]:
     return [source for source in sources if source.head == head]
 
 
-def _save_tokenizer(base: Base, path: Path, heads: Sequence[Head]) -> int | None:
+def _kept_tokens(config: TrainConfig, base: Base, sources: Sequence[Source]) -> list[int] | None:
+    """Tokens of the base that stay, by their numbers there; None for all."""
+    if config.trim.vocabulary is None:
+        return None
+    texts = (text for source in sources for text in texts_of(source, "train"))
+    content = (base.folder / "tokenizer.json").read_text(encoding="utf-8")
+    return likely_tokens(content, texts, config.trim.vocabulary)
+
+
+def _save_tokenizer(
+    base: Base, path: Path, heads: Sequence[Head], tokens: Sequence[int] | None
+) -> int | None:
     """Write the bundle's tokenizer; return the marker's token id where a head needs it."""
     from tokenizers import AddedToken, Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    content = (base.folder / "tokenizer.json").read_text(encoding="utf-8")
+    if tokens is not None:
+        content = trimmed_tokenizer(content, tokens)
+    tokenizer = Tokenizer.from_str(content)
     tokenizer.no_padding()
     if all(head.kind is not HeadKind.TARGET for head in heads):
         tokenizer.save(str(path))
@@ -168,7 +212,7 @@ def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
         return {"kind": adapter.kind}
     method = adapter.model_dump(include={"kind", "rank", "alpha"}, exclude_none=True)
     if adapter.kind == "adalora":
-        sizes = {head: entry.batch for head, entry in config.heads.items()}
+        sizes = {head: entry.batch for head, entry in config.heads.items() if entry.batch}
         method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
     return method
 
