@@ -108,6 +108,10 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
         When the base's sizes are not known here.
     """
     sizes = _sizes(config.base)
+    if config.trim.layers is not None:
+        sizes.num_hidden_layers = min(config.trim.layers, sizes.num_hidden_layers)
+    if config.trim.vocabulary is not None:
+        sizes.vocab_size = min(config.trim.vocabulary, sizes.vocab_size)
     encoder = _encoder(sizes, config)
     head = labels * (sizes.hidden_size + 1)
     shapes = [tuple(p.shape) for p in encoder.parameters() if p.requires_grad]

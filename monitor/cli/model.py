@@ -27,7 +27,7 @@ from models.errors import MissingExtraError, ModelError
 from monitor.cli.options import told
 
 if TYPE_CHECKING:
-    from models.classifier import Classifier
+    from models.routing import Router
     from models.training.loop import Epoch, Watch
     from monitor.stories.measure import EventReport
 
@@ -115,7 +115,7 @@ def evaluate(
     ],
     text: Annotated[str, typer.Option(help="Column of the texts.")],
     label: Annotated[
-        str, typer.Option(help="Column of the labels; several of one row are joined by bars.")
+        str, typer.Option(help="Column of the labels; see --separator for several.")
     ],
     target: Annotated[
         str | None, typer.Option(help="Column of the company asked about, for a target head.")
@@ -123,6 +123,13 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="Only rows whose split column says so; default: every row.")
     ] = None,
+    separator: Annotated[
+        str, typer.Option(help="Between the labels of one row, for a head with several.")
+    ] = "|",
+    ignore_unknown: Annotated[
+        bool,
+        typer.Option("--ignore-unknown", help="Leave out labels that the head does not have."),
+    ] = False,
     event_map: Annotated[
         Path | None,
         typer.Option(
@@ -169,7 +176,18 @@ def evaluate(
                 found = robustness_report(classifier, texts, task, progress=progress)
                 typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
                 return
-            report = evaluate_file(classifier, file, task, text, label, split, target, progress)
+            report = evaluate_file(
+                classifier,
+                file,
+                task,
+                text,
+                label,
+                split,
+                target,
+                progress,
+                separator=separator,
+                ignore_unknown=ignore_unknown,
+            )
         typer.echo(json.dumps(report.as_json(), indent=2) if as_json else as_text(report))
 
 
@@ -192,7 +210,14 @@ def _evaluate_events(
 
 
 def classify(
-    model: _BundleOption = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--model",
+            help="Folder of a bundle; default: the one that comes with foreshock. Repeat it for several: "
+            "each line is read by the one of its language.",
+        ),
+    ] = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     language: Annotated[
@@ -207,26 +232,26 @@ def classify(
     topic, probability, sentiment and score.
     """
     with told():
-        from models.classifier import Classifier
+        from models.routing import Router
 
-        classifier = Classifier.load(model, engine, threads)
+        router = Router.load(model or (None,), engine, threads)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(classifier, lines, language)
+                _write_predictions(router, lines, language)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(classifier: Classifier, lines: list[str], language: str) -> None:
+def _write_predictions(router: Router, lines: list[str], language: str) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 
     texts = [model_input(line) for line in lines]
     languages = [language_of(None, t) if language == "auto" else language for t in texts]
     known = [None if code == "und" else code for code in languages]
-    name = f"{classifier.bundle.name} {classifier.bundle.version}"
-    for line, code, prediction in zip(lines, known, classifier.predict(texts, known), strict=True):
+    main = router.main.bundle.model_version
+    for line, code, prediction in zip(lines, known, router.predict(texts, known), strict=True):
         record = {
             "text": line,
             "language": code,
@@ -234,7 +259,7 @@ def _write_predictions(classifier: Classifier, lines: list[str], language: str) 
             "probability": _rounded(prediction.topic_probability),
             "sentiment": prediction.sentiment,
             "score": _rounded(prediction.score),
-            "model": name,
+            "model": prediction.model_version or main,
         }
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
     sys.stdout.flush()
