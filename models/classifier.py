@@ -172,6 +172,11 @@ class Classifier:
             head.kind is HeadKind.TARGET and head.labels == SENTIMENTS for head in self.bundle.heads
         )
 
+    @property
+    def reads_events(self) -> bool:
+        """Whether the bundle reads any number of risk events."""
+        return any(h.name == "risk" and h.kind is HeadKind.MULTI for h in self.bundle.heads)
+
     def predict_targets(
         self, texts: Sequence[str], names: Sequence[Sequence[str]]
     ) -> list[Prediction]:
@@ -310,11 +315,10 @@ class Classifier:
     def _events(self, found: NDArray[np.float64] | None, count: int) -> list[dict[str, float]]:
         """Risk events of each text that are probable enough, most probable first."""
         events: list[dict[str, float]] = [{} for _ in range(count)]
-        head = next((head for head in self.bundle.heads if head.name == "risk"), None)
-        if found is None or head is None or head.kind is not HeadKind.MULTI:
+        if found is None or not self.reads_events:
             return events
         rows, columns = np.nonzero(found >= self.bundle.thresholds["risk"])
         values = found[rows, columns]
         for at in np.argsort(-values, kind="stable").tolist():
-            events[rows[at]][head.labels[columns[at]]] = float(values[at])
+            events[rows[at]][self.bundle.labels["risk"][columns[at]]] = float(values[at])
         return events

@@ -10,18 +10,22 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
-from models.adapters import adapted, has_adapter, of_adapter
+from models.adapters import has_adapter, of_adapter
 from models.base import Base
 from models.bundle import WEIGHTS, Bundle
 from models.compress.layers import drop_layers, kept_layers
 from models.compress.vocabulary import trim_embeddings
-from models.errors import ModelError
+from models.errors import BundleError, ModelError
 from models.labels import EMBEDDING, Head, HeadKind
+from models.pruned import whole
+from models.weights import read_weights
 
 ADAPTER_PREFIX = "adapter."
 HEAD_PREFIX = "head."
 ENCODER_PREFIX = "encoder."
 EMBEDDING_PREFIX = "embedding."
+# Of a configuration, what says where it came from and not what it is.
+_PROVENANCE = ("architectures", "dtype", "transformers_version")
 #: How the families call the dropout of their layers; the last two are DistilBERT's.
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 
@@ -123,6 +127,12 @@ class MultiHead(nn.Module):
         return last
 
     @property
+    def architecture(self) -> dict[str, Any]:
+        """The encoder's configuration, for a bundle to build it from."""
+        found: dict[str, Any] = self.encoder.config.to_diff_dict()  # type: ignore[union-attr, operator]
+        return {k: v for k, v in found.items() if k[0] != "_" and k not in _PROVENANCE}
+
+    @property
     def _has_types(self) -> bool:
         return bool(getattr(self.encoder.config, "type_vocab_size", 0))
 
@@ -185,16 +195,13 @@ def build(
         for name in _DROPOUTS:
             if hasattr(config, name):
                 setattr(config, name, encoder_dropout)
-    # The pooler over [CLS] is never read: leave it out, so that it is neither adapted nor saved.
-    pooler = config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra-base")
-    extra: dict[str, Any] = {"add_pooling_layer": False} if pooler else {}
     encoder = AutoModel.from_pretrained(
         base.folder,
         config=config,
         use_safetensors=True,
         trust_remote_code=False,
         dtype=torch.float32,
-        **extra,
+        **_without_pooler(config),
     )
     if layers is not None and layers < config.num_hidden_layers:
         drop_layers(encoder, kept_layers(config.num_hidden_layers, layers))
@@ -203,6 +210,12 @@ def build(
     if marker is not None and marker >= encoder.config.vocab_size:
         encoder.resize_token_embeddings(marker + 1)
     return MultiHead(encoder, heads, dropout, marker, embedding)
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    """The pooler over [CLS] is never read: leave it out, so that it is neither adapted nor saved."""
+    pooler = config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra-base")
+    return {"add_pooling_layer": False} if pooler else {}
 
 
 def trained_state(model: MultiHead) -> dict[str, Tensor]:
@@ -216,11 +229,6 @@ def trained_state(model: MultiHead) -> dict[str, Tensor]:
     else:
         inner = {f"{ENCODER_PREFIX}{k}": v for k, v in encoder.items()}
     return {k: v.detach().contiguous().clone() for k, v in (state | inner).items()}
-
-
-def as_shipped(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors a bundle keeps: in float16, half the size."""
-    return {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
 
 
 def load_trained(model: MultiHead, state: Mapping[str, Tensor]) -> None:
@@ -245,14 +253,35 @@ def load_trained(model: MultiHead, state: Mapping[str, Tensor]) -> None:
         model.encoder.load_state_dict(part(ENCODER_PREFIX))
 
 
-def restore(bundle: Bundle, base: Base) -> MultiHead:
-    """The trained model of a bundle, adapter merged, in evaluation mode."""
-    from safetensors.torch import load_file
+def restore(bundle: Bundle) -> MultiHead:
+    """The model of a bundle as its graph computes it, float32, in evaluation mode.
 
-    model = build(base, bundle.heads, marker=bundle.marker)
-    model.encoder = adapted(model.encoder, bundle.method)
-    load_trained(model, load_file(bundle.path(WEIGHTS)))
-    return merged(model)
+    Raises
+    ------
+    BundleError
+        When weights and architecture do not belong together.
+    """
+    settings = dict(bundle.architecture)
+    pruned = settings.pop("pruned_heads", None)
+    try:
+        state = read_weights(bundle.path(WEIGHTS))
+        if pruned:
+            state = whole(state, pruned, settings["hidden_size"], settings["num_attention_heads"])
+        config = AutoConfig.for_model(**settings)
+        encoder = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+        model = MultiHead(
+            encoder,
+            bundle.heads,
+            marker=bundle.marker,
+            embedding=bundle.embedding_space is not None,
+        )
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BundleError(
+            f"{bundle.path(WEIGHTS)}: not the weights of this bundle's architecture and heads: {error}; "
+            "use the foreshock that wrote it, or train a bundle with `foreshock train`"
+        ) from error
+    return model.eval()
 
 
 def merged(model: MultiHead) -> MultiHead:

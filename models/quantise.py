@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.bundle import GRAPH
 from models.encoder import MultiHead
 from models.engines.runtime import load_nncf, load_openvino
 from models.tokens import Ids
@@ -70,12 +68,6 @@ def quantise(graph: Any, calibration: Sequence[Ids]) -> Any:
                 # CPUs without VNNI add two products in 16 bits, which overflows at full range: weights
                 # of seven bits give every CPU the same numbers.
                 overflow_fix=OverflowFix.ENABLE,
-                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA)
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA),
             ),
         )
-
-
-def save_graph(graph: Any, folder: Path) -> None:
-    """Write the bundle's graph and its weights; what is not int8 stays float32."""
-    openvino = load_openvino()
-    openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)

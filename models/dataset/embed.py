@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import FOLDER_VARIABLE, PACKAGED, resolve_base
+from models.base import PACKAGED, resolve_base
 from models.bundle import TOKENIZER, load_bundle
 from models.dataset.near import Progress
 from models.errors import MissingExtraError
@@ -65,8 +64,7 @@ def embeddings(
         tokenizer = load_tokenizer(start.folder / "tokenizer.json")
     else:
         verified = load_bundle(bundle)
-        start = resolve_base(os.environ.get(FOLDER_VARIABLE) or verified.base["name"])
-        model = restore(verified, start)
+        model = restore(verified)
         tokenizer = load_tokenizer(verified.path(TOKENIZER), verified.max_tokens)
     result = np.zeros((len(texts), model.width), dtype=np.float32)
     done = 0

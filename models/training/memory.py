@@ -19,7 +19,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from models.adapters import adapted
-from models.base import PACKAGED, local_folder, resolve_base
+from models.base import PACKAGED, resolve_base
 from models.errors import ModelError
 from models.training.config import TrainConfig
 
@@ -206,8 +206,8 @@ def _encoder(sizes: PretrainedConfig, config: TrainConfig) -> nn.Module:
 
 
 def _sizes(base: str) -> PretrainedConfig:
-    folder = resolve_base(base).folder if base == PACKAGED else local_folder(base)
-    if folder is not None:
+    folder = resolve_base(base).folder if base == PACKAGED else Path(base)
+    if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder}: no config.json, which says the sizes of a base")
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from models import bundle as bundles
 from models.adapters import adapted
 from models.base import Base, check_length, resolve_base
 from models.bundle import Bundle
 from models.compress.vocabulary import likely_tokens, trimmed_tokenizer
-from models.encoder import MultiHead, as_shipped, build, load_trained, merged, trained_state
+from models.encoder import MultiHead, build, merged
 from models.errors import ModelError
+from models.graph_weights import save_graph
 from models.labels import Head, HeadKind
-from models.quantise import CALIBRATION_TEXTS, export_graph, quantise, save_graph
+from models.quantise import CALIBRATION_TEXTS, export_graph, quantise
 from models.targets import MARKER
 from models.text import NORMALISATION_VERSION
 from models.training.batches import Rows, steps_per_epoch
@@ -148,14 +148,11 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             data={source.name: source.sha256 for source in sources},
             hiding=hiding(stage / bundles.TOKENIZER),
         )
-    kept = as_shipped(trained_state(model))
-    save_file(kept, stage / bundles.WEIGHTS)
-    load_trained(model, kept)  # what is exported and measured is what is shipped
     model = merged(model)
     watch.phase("quantising to int8")
     sample = tokenised.ids(_calibration_texts(sources, fitting.seed))
-    save_graph(quantise(export_graph(model), sample), stage)
-    draft = _draft(config, places, stage, base, heads, marker, method, sources, curve)
+    save_graph(quantise(export_graph(model), sample), model, stage)
+    draft = _draft(config, places, stage, base, model, heads, method, sources, curve)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, own, config.calibration.precision)
     bundles.write_manifest(draft)
@@ -263,8 +260,8 @@ def _draft(
     places: Places,
     stage: Path,
     base: Base,
+    model: MultiHead,
     heads: tuple[Head, ...],
-    marker: int | None,
     method: Mapping[str, Any],
     sources: Sequence[Source],
     curve: Sequence[Epoch],
@@ -278,7 +275,13 @@ def _draft(
         languages=config.languages,
         base={"name": base.name, "sha256": base.sha256},
         method=method,
-        marker=marker,
+        architecture=model.architecture,
+        embedding_space=(
+            f"{base.name} {config.embedding.pooling} {base.sha256[:12]}"
+            if model.embedding is not None
+            else None
+        ),
+        marker=model.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,
         temperatures={head.name: 1.0 for head in heads},

@@ -24,12 +24,13 @@ from rich.progress import (
 )
 
 from models.errors import MissingExtraError, ModelError
+from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
 
 if TYPE_CHECKING:
+    from models.classifier import Prediction
     from models.routing import Router
     from models.training.loop import Epoch, Watch
-    from monitor.stories.measure import EventReport
 
 EngineName = Literal["auto", "openvino", "torch"]
 
@@ -136,6 +137,12 @@ def evaluate(
             "--map", help="Risk events: YAML that says which of ours speaks of which label."
         ),
     ] = None,
+    events_by: Annotated[
+        EventsBy,
+        typer.Option(
+            help="With --map: events that the rules read, the model's risk head, or both."
+        ),
+    ] = "both",
     perturb: Annotated[
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
@@ -145,19 +152,28 @@ def evaluate(
     threads: _ThreadsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
-    """Measure a model, or with --map the risk rules, on a labelled file.
+    """Measure a model, or with --map how risk events are read, on a labelled file.
 
     Prints n, accuracy, macro_f1, weighted_f1, ece (expected calibration error, 15 bins of equal
     width, Guo et al. 2017), accuracy on the surest rows, figures per class and the confusion matrix.
     """
     with told():
+        from models.classifier import Classifier
+
         if event_map is not None:
             if task != "risk":
                 raise ModelError("--map goes with --task risk")
-            events = _evaluate_events(file, text, label, split, event_map)
+            events = evaluate_events(
+                file,
+                text,
+                label,
+                split,
+                event_map,
+                events_by,
+                lambda: Classifier.load(model, engine, threads),
+            )
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
-        from models.classifier import Classifier
         from models.evaluate import evaluate_file
         from models.report import as_text
         from models.robustness.report import robustness_report
@@ -191,24 +207,6 @@ def evaluate(
         typer.echo(json.dumps(report.as_json(), indent=2) if as_json else as_text(report))
 
 
-def _evaluate_events(
-    file: Path, text: str, label: str, split: str | None, event_map: Path
-) -> EventReport:
-    from models.tables import checked_rows
-    from models.text import normalise
-    from monitor.stories.measure import load_map, measure_events, predict_events, read_gold
-    from monitor.stories.risk import RiskPack
-
-    pack = RiskPack.load()
-    events = load_map(event_map, pack)
-    columns = [text, label, *(["split"] if split else [])]
-    rows = [row for _, row in checked_rows(file, columns) if not split or row["split"] == split]
-    if not rows:
-        raise ModelError(f"{file}: no rows" + (f" of split {split!r}" if split else ""))
-    told_of = predict_events(pack, (normalise(row[text]) for row in rows), events)
-    return measure_events(told_of, read_gold(row[label] for row in rows), events.types)
-
-
 def classify(
     model: Annotated[
         list[Path] | None,
@@ -224,12 +222,16 @@ def classify(
         str,
         typer.Option(help="ISO 639-1 code of every line, or auto to tell it from the text."),
     ] = "auto",
+    embedding: Annotated[
+        bool, typer.Option("--embedding", help="Write each text's embedding too, of unit length.")
+    ] = False,
 ) -> None:
     """Read texts from standard input, one a line; write one JSON object a line.
 
     Fields: text, language, topic, probability (of the topic), sentiment, score (P(positive) -
-    P(negative)), model. A text the model does not read (another language, an empty line) has null
-    topic, probability, sentiment and score.
+    P(negative)), events (risk events with their probabilities), unsure (heads that a person should
+    check), model. A text the model does not read (another language, an empty line) has null topic,
+    probability, sentiment and score.
     """
     with told():
         from models.routing import Router
@@ -237,13 +239,13 @@ def classify(
         router = Router.load(model or (None,), engine, threads)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(router, lines, language)
+                _write_predictions(router, lines, language, embedding)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(router: Router, lines: list[str], language: str) -> None:
+def _write_predictions(router: Router, lines: list[str], language: str, embedding: bool) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 
@@ -259,6 +261,9 @@ def _write_predictions(router: Router, lines: list[str], language: str) -> None:
             "probability": _rounded(prediction.topic_probability),
             "sentiment": prediction.sentiment,
             "score": _rounded(prediction.score),
+            "events": {event: _rounded(p) for event, p in prediction.events.items()},
+            "unsure": sorted(prediction.unsure),
+            **({"embedding": _vector(prediction)} if embedding else {}),
             "model": prediction.model_version or main,
         }
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
@@ -333,6 +338,12 @@ def _bar(console: Console) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def _vector(prediction: Prediction) -> list[float] | None:
+    if prediction.embedding is None:
+        return None
+    return [round(value, 5) for value in prediction.embedding.tolist()]
 
 
 def _rounded(value: float | None) -> float | None:
