@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.base import PACKAGED
 from models.errors import ModelError
 from models.labels import EMBEDDING, HeadKind
+from models.tables import SEPARATOR
 
 RECIPES = Path(__file__).with_name("recipes")
 #: The recipe of the shipped bundle.
@@ -56,6 +57,13 @@ class DataConfig(_Section):
     target: str | None = Field(None, description="Column of the company, for a target head.")
     where: dict[str, str] = Field(
         default_factory=dict, description="Only rows whose columns hold these values."
+    )
+    separator: Annotated[str, Field(min_length=1)] = Field(
+        SEPARATOR, description="Between the labels of one row, for a head with several."
+    )
+    ignore_unknown: bool = Field(
+        False,
+        description="Leave out labels that the head does not have, instead of refusing the file.",
     )
     licence: str = Field("not stated", description="As its publisher states it, for the card.")
     sha256: str | None = Field(

@@ -14,7 +14,7 @@ import torch
 
 from models import bundle as bundles
 from models.adapters import adapted
-from models.base import Base, resolve_base
+from models.base import Base, check_length, resolve_base
 from models.bundle import Bundle
 from models.compress.vocabulary import likely_tokens, trimmed_tokenizer
 from models.encoder import MultiHead, build, merged
@@ -100,6 +100,7 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     heads = (*_heads(sources), *kept)
     start = load_start(Path(config.start), places.work) if config.start else None
     base = start.base if start else resolve_base(config.base)
+    check_length(base, config.max_tokens)
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
@@ -257,7 +258,8 @@ def _save_tokenizer(
     if all(head.kind is not HeadKind.TARGET for head in heads):
         tokenizer.save(str(path))
         return None
-    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False)])
+    # A name takes the space before it along in the vocabularies that write spaces: so does the marker.
+    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False, lstrip=True)])
     tokenizer.save(str(path))
     number: int | None = tokenizer.token_to_id(MARKER)
     return number

@@ -22,7 +22,8 @@ from monitor.cli.options import told
 from monitor.cli.progress import bar, progress_of
 
 if TYPE_CHECKING:
-    from models.classifier import Classifier, Prediction
+    from models.classifier import Prediction
+    from models.routing import Router
     from models.training.loop import Epoch, Watch
 
 EngineName = Literal["auto", "openvino", "torch"]
@@ -116,15 +117,20 @@ def evaluate(
         str, typer.Option(help="Which head: topic, sentiment, target, ...; or risk, with --map.")
     ],
     text: Annotated[str, typer.Option(help="Column of the texts.")],
-    label: Annotated[
-        str, typer.Option(help="Column of the labels; several of one row are joined by bars.")
-    ],
+    label: Annotated[str, typer.Option(help="Column of the labels; see --separator for several.")],
     target: Annotated[
         str | None, typer.Option(help="Column of the company asked about, for a target head.")
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="Only rows whose split column says so; default: every row.")
     ] = None,
+    separator: Annotated[
+        str, typer.Option(help="Between the labels of one row, for a head with several.")
+    ] = "|",
+    ignore_unknown: Annotated[
+        bool,
+        typer.Option("--ignore-unknown", help="Leave out labels that the head does not have."),
+    ] = False,
     event_map: Annotated[
         Path | None,
         typer.Option(
@@ -184,13 +190,29 @@ def evaluate(
                 typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
                 return
             report = evaluate_file(
-                Ensemble(members), file, task, text, label, split, target, progress
+                Ensemble(members),
+                file,
+                task,
+                text,
+                label,
+                split,
+                target,
+                progress,
+                separator=separator,
+                ignore_unknown=ignore_unknown,
             )
         typer.echo(json.dumps(report.as_json(), indent=2) if as_json else as_text(report))
 
 
 def classify(
-    model: _BundleOption = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--model",
+            help="Folder of a bundle; default: the one that comes with foreshock. Repeat it for several: "
+            "each line is read by the one of its language.",
+        ),
+    ] = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     language: Annotated[
@@ -209,28 +231,26 @@ def classify(
     probability, sentiment and score.
     """
     with told():
-        from models.classifier import Classifier
+        from models.routing import Router
 
-        classifier = Classifier.load(model, engine, threads)
+        router = Router.load(model or (None,), engine, threads)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(classifier, lines, language, embedding)
+                _write_predictions(router, lines, language, embedding)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(
-    classifier: Classifier, lines: list[str], language: str, embedding: bool
-) -> None:
+def _write_predictions(router: Router, lines: list[str], language: str, embedding: bool) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 
     texts = [model_input(line) for line in lines]
     languages = [language_of(None, t) if language == "auto" else language for t in texts]
     known = [None if code == "und" else code for code in languages]
-    name = f"{classifier.bundle.name} {classifier.bundle.version}"
-    for line, code, prediction in zip(lines, known, classifier.predict(texts, known), strict=True):
+    main = router.main.bundle.model_version
+    for line, code, prediction in zip(lines, known, router.predict(texts, known), strict=True):
         record = {
             "text": line,
             "language": code,
@@ -241,7 +261,7 @@ def _write_predictions(
             "events": {event: _rounded(p) for event, p in prediction.events.items()},
             "unsure": sorted(prediction.unsure),
             **({"embedding": _vector(prediction)} if embedding else {}),
-            "model": name,
+            "model": prediction.model_version or main,
         }
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
     sys.stdout.flush()
