@@ -105,7 +105,7 @@ def test_as_many_tokens_as_a_base_has_positions_for(family: str, tmp_path: Path)
     assert model(torch.full((1, 40), 3))[0].shape == (1, 2)
     with pytest.raises((IndexError, RuntimeError)):
         model(torch.full((1, 41), 3))
-    with pytest.raises(BundleError, match="max_tokens = 41: .* reads 40 tokens at most"):
+    with pytest.raises(BundleError, match=r"max_tokens = 41: .* reads 40 tokens at most"):
         check_length(base, 41)
 
 
