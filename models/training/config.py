@@ -109,6 +109,10 @@ class FitConfig(_Section):
         "bfloat16", description="Of matrix products; weights and their gradients are float32."
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
+    parallel: Literal["ddp", "fsdp"] = Field(
+        "ddp",
+        description="Under torchrun. ddp: every process holds the model; fsdp: a part of it (Zhao et al. 2023).",
+    )
     seed: int = Field(13, description="Of fresh weights, row order and dropout.")
 
 

@@ -93,12 +93,14 @@ class Objective(nn.Module):
             each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
             return each.sum(dim=1).mean()
         weights = self.class_weights.get(head)
+        # A mean over rows, weighted or not: batches and shares of them then add up.
         return functional.cross_entropy(
             logits,
             labels,
             weight=None if weights is None else weights.to(device),
             label_smoothing=self.config.fit.label_smoothing,
-        )
+            reduction="none",
+        ).mean()
 
     def _taught(
         self, model: MultiHead, features: Features, batch: Batch, device: torch.device
@@ -172,4 +174,5 @@ class _Hook:
 def _balanced(rows: Rows, labels: int) -> Tensor:
     counts = np.bincount(np.asarray(rows.labels), minlength=labels).clip(min=1)
     weights = np.sqrt(counts.mean() / counts)
-    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+    # Of mean 1 over the rows.
+    return torch.tensor(weights * counts.sum() / (weights @ counts), dtype=torch.float32)

@@ -32,6 +32,7 @@ from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
 from models.training.loop import Epoch, Watch, fit
+from models.training.parallel import Ranks, joined
 from models.training.tracking import tracked
 
 
@@ -61,7 +62,7 @@ class Places:
 
 
 def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Path:
-    """Train a model and write its bundle.
+    """Train a model and write its bundle; under torchrun, with every process it started.
 
     Returns
     -------
@@ -73,7 +74,13 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     ModelError
         When data, base or checkpoints are not as they should be; see the message.
     """
-    watch = watch or Watch()
+    with joined(config.fit.parallel) as ranks:
+        if not ranks.first:
+            config, watch = config.model_copy(update={"track": "none"}), None
+        return _train(config, places, watch or Watch(), ranks)
+
+
+def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> Path:
     if not places.resume and (places.work / "progress.json").exists():
         raise ModelError(
             f"{places.work}: holds the checkpoints of another run; add --resume to go on with it, "
@@ -83,7 +90,7 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     sources = load_sources(config, places.beside)
     heads = _heads(sources)
     base = resolve_base(config.base)
-    stage = places.out.with_name(places.out.name + ".part")
+    stage = places.out.with_name(f"{places.out.name}.part{ranks.number or ''}")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
@@ -93,7 +100,8 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     own = [_of(sources, head)[0] for head in heads]
     valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
     if config.distil.teachers:
-        train_rows = _taught(config, places, sources, train_rows, watch)
+        with ranks.in_turn():
+            train_rows = _taught(config, places, sources, train_rows, watch)
     watch.phase("training")
     torch.manual_seed(config.fit.seed)
     fitting = config.fit
@@ -116,7 +124,11 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             resume=places.resume,
             watch=followed,
             data={source.name: source.sha256 for source in sources},
+            ranks=ranks,
         )
+    if not ranks.first:
+        shutil.rmtree(stage)
+        return places.out
     kept = as_shipped(trained_state(model))
     save_file(kept, stage / bundles.WEIGHTS)
     load_trained(model, kept)  # what is exported and measured is what is shipped
