@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -79,6 +79,7 @@ def read_splits(
     target: str | None = None,
     where: Mapping[str, str] = MappingProxyType({}),
     by: bool = True,
+    only: Collection[str] | None = None,
 ) -> dict[str, Labelled]:
     """Read a labelled file.
 
@@ -95,6 +96,8 @@ def read_splits(
         Only rows whose columns hold these values.
     by
         Whether the file has a ``split`` column to read rows by; else every row is under ``""``.
+    only
+        Splits to read: nothing is looked at in rows of others.
 
     Raises
     ------
@@ -111,11 +114,13 @@ def read_splits(
     for line, row in checked_rows(path, columns):
         if any(row[column] != value for column, value in where.items()):
             continue
+        split = row["split"] if by else ""
+        if only is not None and split not in only:
+            continue
         names = label_names(row[label], head.kind)
         for name in names:
             if name not in index:
                 unknown.setdefault(name, line)
-        split = row["split"] if by else ""
         texts.setdefault(split, []).append(model_input(row[text]))
         numbers.setdefault(split, []).append([index.get(name, 0) for name in names])
         if target is not None:

@@ -111,7 +111,7 @@ class FitConfig(_Section):
     gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
     parallel: Literal["ddp", "fsdp"] = Field(
         "ddp",
-        description="Under torchrun. ddp: every process holds the model; fsdp: a part of it (Zhao et al. 2023).",
+        description="Under torchrun. ddp: a process holds the whole model; fsdp: a part (Zhao et al. 2023).",
     )
     seed: int = Field(13, description="Of fresh weights, row order and dropout.")
 

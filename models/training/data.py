@@ -6,7 +6,7 @@ Files stay outside the project: `data_folder` finds the development data.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,9 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Source, ...]:
+def load_sources(
+    config: TrainConfig, beside: Path | None = None, only: Collection[str] | None = None
+) -> tuple[Source, ...]:
     """Read every set of a run.
 
     Parameters
@@ -60,6 +62,9 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
         The run.
     beside
         Folder of the configuration: relative files are looked for there, then in the data folder.
+    only
+        Splits to read, each of which must be there: rows of others are skipped. By default all, ``train`` and
+        ``valid`` among them.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
             path,
             file_sha256(path),
             entry,
-            _splits(path, heads[entry.head], entry),
+            _splits(path, heads[entry.head], entry, only),
         )
         for entry, path in zip(config.data, paths, strict=True)
     )
@@ -92,7 +97,9 @@ def texts_of(source: Source, split: str) -> list[str]:
     return [mark_target(t, [name]) for t, name in zip(part.texts, part.targets, strict=True)]
 
 
-def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
+def _splits(
+    path: Path, head: Head, entry: DataConfig, only: Collection[str] | None
+) -> dict[str, Labelled]:
     splits = read_splits(
         path,
         text=entry.text,
@@ -100,8 +107,9 @@ def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
         head=head,
         target=entry.target,
         where=entry.where,
+        only=only,
     )
-    for split in ("train", "valid"):
+    for split in only or ("train", "valid"):
         if split not in splits:
             there = ", ".join(map(repr, sorted(splits))) or "none"
             raise DataError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from models.encoder import MultiHead, load_trained, trained_state
 from models.labels import HeadKind
 from models.metrics import measure, measure_multi, sigmoid, softmax

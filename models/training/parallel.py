@@ -149,7 +149,9 @@ class Ranks:
         if not any(isinstance(p, DTensor) for p in moving):
             nn.utils.clip_grad_norm_(moving, most)
             return
-        kinds = [[p for p in moving if isinstance(p, DTensor) is shared] for shared in (True, False)]
+        kinds = [
+            [p for p in moving if isinstance(p, DTensor) is shared] for shared in (True, False)
+        ]
         norms = [
             whole(nn.utils.get_total_norm([p.grad for p in kind if p.grad is not None]))
             for kind in kinds
@@ -193,6 +195,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def idle_gpus() -> int:
+    """GPUs that this process leaves alone though no other was started for them."""
+    return 0 if "WORLD_SIZE" in os.environ else max(0, torch.cuda.device_count() - 1)
+
+
 @contextmanager
 def joined(kind: Kind, environ: Mapping[str, str] = os.environ) -> Iterator[Ranks]:
     """Join the processes that torchrun started; `ALONE` without it.
@@ -234,7 +241,10 @@ def checked(config: TrainConfig, ranks: Ranks) -> None:
     """
     if ranks.count == 1 or ranks.kind == "ddp":
         return
-    for key, value in (("adapter.kind", config.adapter.kind), ("fit.optimiser", config.fit.optimiser)):
+    for key, value in (
+        ("adapter.kind", config.adapter.kind),
+        ("fit.optimiser", config.fit.optimiser),
+    ):
         if value in ("adalora", "adafactor"):
             raise ModelError(
                 f'{key} = "{value}" needs whole weights, which fit.parallel = "fsdp" shares out; '

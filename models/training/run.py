@@ -32,7 +32,7 @@ from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
 from models.training.loop import Epoch, Watch, fit
-from models.training.parallel import Ranks, joined
+from models.training.parallel import ALONE, Ranks, joined
 from models.training.tracking import tracked
 
 
@@ -52,6 +52,8 @@ class Places:
         Go on from the checkpoints in `work`.
     command
         The command line, for the card.
+    cache
+        Folder of teachers' answers; by default `work`.
     """
 
     out: Path
@@ -59,6 +61,25 @@ class Places:
     beside: Path | None = None
     resume: bool = False
     command: str = "foreshock train"
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that has been through the loop, and what it came from.
+
+    `own` is the first set of each head: selection and calibration look at it, not at what is trained
+    beside it.
+    """
+
+    model: MultiHead
+    base: Base
+    heads: tuple[Head, ...]
+    marker: int | None
+    method: dict[str, Any]
+    tokenised: Tokenised
+    own: tuple[Source, ...]
+    curve: tuple[Epoch, ...]
 
 
 def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Path:
@@ -88,16 +109,56 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
         )
     watch.phase("reading the labelled files")
     sources = load_sources(config, places.beside)
-    heads = _heads(sources)
-    base = resolve_base(config.base)
     stage = places.out.with_name(f"{places.out.name}.part{ranks.number or ''}")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
+    made = fitted(config, places, stage, sources, watch, ranks)
+    if not ranks.first:
+        shutil.rmtree(stage)
+        return places.out
+    kept = as_shipped(trained_state(made.model))
+    save_file(kept, stage / bundles.WEIGHTS)
+    load_trained(made.model, kept)  # what is exported and measured is what is shipped
+    model = merged(made.model)
+    watch.phase("quantising to int8")
+    sample = made.tokenised.ids(_calibration_texts(sources, config.fit.seed))
+    save_graph(quantise(export_graph(model), sample), stage)
+    draft = _draft(config, places, stage, made, sources)
+    watch.phase("calibrating probabilities on the validation splits")
+    draft = calibrated(draft, made.own, config.calibration.precision)
+    bundles.write_manifest(draft)
+    watch.phase("measuring")
+    final = _measured(config, draft, model, made.base, sources, made.curve, places.command)
+    bundles.load_bundle(final.folder)
+    _move_into_place(stage, places.out)
+    return places.out
+
+
+def fitted(
+    config: TrainConfig,
+    places: Places,
+    stage: Path,
+    sources: Sequence[Source],
+    watch: Watch,
+    ranks: Ranks = ALONE,
+    until: int | None = None,
+) -> Fitted:
+    """Train a model on the ``train`` splits of `sources`, choosing its epoch on ``valid``.
+
+    Parameters
+    ----------
+    stage
+        Folder that gets the tokenizer.
+    until
+        See `models.training.loop.fit`.
+    """
+    stage.mkdir(parents=True, exist_ok=True)
+    heads = _heads(sources)
+    base = resolve_base(config.base)
     marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
     tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
     train_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
-    # Selection and calibration look at each head's own set, not at what is trained beside it.
-    own = [_of(sources, head)[0] for head in heads]
+    own = tuple(_of(sources, head)[0] for head in heads)
     valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
     if config.distil.teachers:
         with ranks.in_turn():
@@ -125,26 +186,9 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
             watch=followed,
             data={source.name: source.sha256 for source in sources},
             ranks=ranks,
+            until=until,
         )
-    if not ranks.first:
-        shutil.rmtree(stage)
-        return places.out
-    kept = as_shipped(trained_state(model))
-    save_file(kept, stage / bundles.WEIGHTS)
-    load_trained(model, kept)  # what is exported and measured is what is shipped
-    model = merged(model)
-    watch.phase("quantising to int8")
-    sample = tokenised.ids(_calibration_texts(sources, fitting.seed))
-    save_graph(quantise(export_graph(model), sample), stage)
-    draft = _draft(config, places, stage, base, heads, marker, method, sources, curve)
-    watch.phase("calibrating probabilities on the validation splits")
-    draft = calibrated(draft, own, config.calibration.precision)
-    bundles.write_manifest(draft)
-    watch.phase("measuring")
-    final = _measured(config, draft, model, base, sources, curve, places.command)
-    bundles.load_bundle(final.folder)
-    _move_into_place(stage, places.out)
-    return places.out
+    return Fitted(model, base, heads, marker, method, tokenised, own, curve)
 
 
 def _heads(sources: Sequence[Source]) -> tuple[Head, ...]:
@@ -205,7 +249,7 @@ def _taught(
             asked,
             texts,
             config.distil.temperature,
-            places.work,
+            places.cache or places.work,
             lambda done, total: watch.step(done, total, 0.0),
         )
         taught[name] = replace(found, soft=soft)
@@ -228,13 +272,10 @@ def _draft(
     config: TrainConfig,
     places: Places,
     stage: Path,
-    base: Base,
-    heads: tuple[Head, ...],
-    marker: int | None,
-    method: Mapping[str, Any],
+    made: Fitted,
     sources: Sequence[Source],
-    curve: Sequence[Epoch],
 ) -> Bundle:
+    heads, base, curve = made.heads, made.base, made.curve
     best = max(curve, key=lambda epoch: epoch.selection)
     draft = Bundle(
         folder=stage,
@@ -243,8 +284,8 @@ def _draft(
         heads=heads,
         languages=config.languages,
         base={"name": base.name, "sha256": base.sha256},
-        method=method,
-        marker=marker,
+        method=made.method,
+        marker=made.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,
         temperatures={head.name: 1.0 for head in heads},

@@ -30,7 +30,7 @@ HEADS = (
     Head("risk", HeadKind.MULTI, ("x", "y")),
     Head("tone", HeadKind.SINGLE, ("down", "up")),
 )
-#: Of 31 rows each: batches that do not divide by two, a last one of a single row, several per step.
+#: Of 13 rows each: batches that do not divide by two, a last one of a single row, several per step.
 BATCHES = {"topic": 7, "risk": 5, "tone": 3}
 LORA = {"adapter": {"kind": "lora", "rank": 4}}
 FULL = {"adapter": {"kind": "full"}}
@@ -86,7 +86,7 @@ def run(
     chosen = config(name, ranks.kind)
     model = MultiHead(encoder, HEADS, dropout=0.0)
     model.encoder = adapted(encoder, chosen.adapter.model_dump(exclude_none=True))
-    made = {h.name: rows(i, 31, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
+    made = {h.name: rows(i, 13, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
     checked = {h.name: rows(9 + i, 70, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
     curve = fit(
         model, made, checked, chosen, folder, ranks=ranks, until=until, resume=resume, watch=watch

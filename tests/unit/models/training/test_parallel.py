@@ -22,7 +22,7 @@ from models.training.batches import Batch  # noqa: E402
 from models.training.config import make_config  # noqa: E402
 from tests.support import ranks as tiny  # noqa: E402
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[4]
 
@@ -31,7 +31,7 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
          "--master-port=0", "-m", "tests.support.ranks", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=280,
+        cwd=ROOT, capture_output=True, text=True, timeout=550,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
 
@@ -113,10 +113,12 @@ def test_every_process_reads_as_many_batches() -> None:
     assert {item for own in dealt for item in own} == set(range(7))
 
 
-@pytest.mark.parametrize("section", [{"adapter": {"kind": "adalora"}}, {"fit": {"optimiser": "adafactor"}}])
+@pytest.mark.parametrize(
+    "section", [{"adapter": {"kind": "adalora"}}, {"fit": {"optimiser": "adafactor"}}]
+)
 def test_what_needs_whole_weights_is_refused_under_fsdp(section: dict[str, Any]) -> None:
     table = {"heads": {"a": {}}, "data": [{"head": "a", "file": "f"}], **section}
     config = make_config(table, "test")
     parallel.checked(config, parallel.Ranks(0, 2, "ddp"))
-    with pytest.raises(ModelError, match='set fit.parallel = "ddp"'):
+    with pytest.raises(ModelError, match=r'set fit\.parallel = "ddp"'):
         parallel.checked(config, parallel.Ranks(0, 2, "fsdp"))
