@@ -204,7 +204,8 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
     put(
         "",
         config.model_dump(mode="json", include={"base", "heads", "adapter", "fit", "distil"})
-        | {"data": dict(data)},
+        | {"data": dict(data)}
+        | {"rows": [entry.model_dump(exclude={"licence"}) for entry in config.data]},
     )
     return flat
 

@@ -54,15 +54,18 @@ def rows(seed: int, count: int, kind: HeadKind, labels: int) -> Rows:
     return Rows(ids, truth, np.arange(count) % 2)
 
 
-def config(name: str, kind: str = "ddp", epochs: int = 2) -> TrainConfig:
+def config(
+    name: str, kind: str = "ddp", batches: Mapping[str, int] = BATCHES, **more: Any
+) -> TrainConfig:
+    """A run's recipe; `more` are keys of ``fit``."""
     chosen = RUNS[name]
-    fitting = {"lr": 5e-3, "epochs": epochs, "patience": 9, "precision": "float32", "dropout": 0.0}
+    fitting = {"lr": 5e-3, "epochs": 2, "patience": 9, "precision": "float32", "dropout": 0.0}
     return make_config(
         {
-            "heads": {h.name: {"kind": h.kind, "batch": BATCHES[h.name]} for h in HEADS},
+            "heads": {h.name: {"kind": h.kind, "batch": batches[h.name]} for h in HEADS},
             "data": [{"head": head.name, "file": "f"} for head in HEADS],
             "adapter": dict(chosen["adapter"]),
-            "fit": fitting | dict(chosen.get("fit", {})) | {"parallel": kind},
+            "fit": fitting | dict(chosen.get("fit", {})) | {"parallel": kind} | more,
         },
         "test",
     )
@@ -78,16 +81,9 @@ def run(
     watch: Watch | None = None,
 ) -> dict[str, torch.Tensor]:
     """Train; weights and curve are left in ``result`` files of the folder, one pair per process."""
-    torch.manual_seed(ranks.number)  # the first's fresh weights must become everyone's
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    sizes = {"vocab_size": 101, "intermediate_size": 64}
-    encoder = BertModel(BertConfig(**shape, **sizes, **still), add_pooling_layer=False)
     chosen = config(name, ranks.kind)
-    model = MultiHead(encoder, HEADS, dropout=0.0)
-    model.encoder = adapted(encoder, chosen.adapter.model_dump(exclude_none=True))
-    made = {h.name: rows(i, 13, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
-    checked = {h.name: rows(9 + i, 70, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
+    model = bert(chosen, seed=ranks.number)  # the first's fresh weights must become everyone's
+    made, checked = data()
     curve = fit(
         model, made, checked, chosen, folder, ranks=ranks, until=until, resume=resume, watch=watch
     )
@@ -96,6 +92,25 @@ def run(
     told = json.dumps([asdict(epoch) for epoch in curve])
     (folder / f"result-{ranks.number}.json").write_text(told)
     return state
+
+
+def bert(chosen: TrainConfig, seed: int = 0) -> MultiHead:
+    """Two narrow layers without dropout."""
+    torch.manual_seed(seed)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    sizes = {"vocab_size": 101, "intermediate_size": 64}
+    encoder = BertModel(BertConfig(**shape, **sizes, **still), add_pooling_layer=False)
+    model = MultiHead(encoder, HEADS, dropout=0.0)
+    model.encoder = adapted(encoder, chosen.adapter.model_dump(exclude_none=True))
+    return model
+
+
+def data() -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """Rows to train on and to validate on."""
+    made = {h.name: rows(i, 13, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
+    checked = {h.name: rows(9 + i, 70, h.kind, len(h.labels)) for i, h in enumerate(HEADS)}
+    return made, checked
 
 
 def main() -> None:
