@@ -185,6 +185,10 @@ class FitConfig(_Section):
         "the processor has instructions for it, without which it is many times slower.",
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
+    parallel: Literal["ddp", "fsdp"] = Field(
+        "ddp",
+        description="Under torchrun. ddp: a process holds the whole model; fsdp: a part (Zhao et al. 2023).",
+    )
     seed: int = Field(13, description="Of fresh weights, row order and dropout.")
 
 

@@ -20,6 +20,7 @@ from models.errors import MissingExtraError, ModelError
 from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
 from monitor.cli.progress import bar, progress_of
+from monitor.cli.search import run_search
 
 if TYPE_CHECKING:
     from models.classifier import Prediction
@@ -70,24 +71,43 @@ def train(
     head: Annotated[
         str | None, typer.Option(help="With --data: name of the head, and of the column of labels.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder the bundle is written to.")] = Path("bundle"),
+    search: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a bundle: try settings of the recipe as this TOML file says, on its validation "
+            "split or folds of its training split."
+        ),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder the bundle is written to; with --search, best.toml and search.json."
+        ),
+    ] = Path("bundle"),
     work: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints; default: OUT.checkpoints.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --search: trials as JSON.")] = False,
 ) -> None:
     """Fine-tune a BERT base with one head per question, and write a bundle.
 
     Ends with the int8 graph, calibrated probabilities, a validation curve and MODEL_CARD.md with
     the figures of the test splits. Every key of a recipe is in the reference; --set changes one. Needs
     foreshock[train].
+
+    On several GPUs: torchrun --nproc-per-node N -m monitor.cli train ...; each step's batch is shared out, so
+    that the result is that of one GPU; fit.parallel says how.
+
+    --search never reads the test split. It ends with a table, and the best settings as a recipe for --config.
     """
     with told():
         try:
             from models.training.config import SHIPPED, load_config, make_config
-            from models.training.run import Places
+            from models.training.fitted import Places
+            from models.training.parallel import idle_gpus, rank
             from models.training.run import train as run
         except ImportError as error:
             raise MissingExtraError("training", "train", error.name or "torch") from error
@@ -105,8 +125,17 @@ def train(
             resume=resume,
             command=_command(sys.argv[1:]),
         )
-        console = Console(stderr=True)
+        console = Console(stderr=True, quiet=rank() > 0)
+        if idle := idle_gpus():
+            console.print(
+                f"{idle} more GPUs are there; to use them: torchrun --nproc-per-node {idle + 1} "
+                "-m monitor.cli train ...",
+                soft_wrap=True,
+            )
         with bar(console) as shown:
+            if search is not None:
+                run_search(recipe, search, places, console, shown, as_json)
+                return
             folder = run(recipe, places, _watch(console, shown))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 

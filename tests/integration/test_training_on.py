@@ -20,9 +20,10 @@ from models.classifier import Classifier  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
 from models.training.config import TrainConfig, make_config  # noqa: E402
 from models.training.data import load_sources  # noqa: E402
+from models.training.fitted import Places  # noqa: E402
 from models.training.loop import Watch  # noqa: E402
 from models.training.replay import with_old_sets  # noqa: E402
-from models.training.run import Places, train  # noqa: E402
+from models.training.run import train  # noqa: E402
 from tests.unit.models.compress import tiny  # noqa: E402
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
