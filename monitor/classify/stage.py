@@ -92,7 +92,7 @@ class ClassifyStage:
         )
         towards = dict(zip(asked, answers, strict=True))
         for (number, _), answer in towards.items():
-            if answer.unsure:
+            if answer is not None and answer.unsure:
                 predictions[number] = replace(
                     predictions[number], unsure=predictions[number].unsure | answer.unsure
                 )

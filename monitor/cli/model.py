@@ -211,7 +211,8 @@ def evaluate(
 
         if perturb and len(model or ()) > 1:
             raise ModelError("--perturb looks at one model: give one --model")
-        members = [Classifier.load(folder, engine, threads) for folder in model or [None]]
+        folders: list[Path | None] = [*model] if model else [None]
+        members = [Classifier.load(folder, engine, threads) for folder in folders]
         with progress_of(task) as progress:
             if perturb:
                 texts = read_texts(file, text, split)
