@@ -175,7 +175,8 @@ class Constants:
         largest = max(float(np.abs(end).max()) for end in ends)
         steps: Array = self.read(self.entry(layer.scale)).reshape(-1)
         inputs = shape_of(self.entry(layer.constant))[-1]
-        return steps / 2 * largest * np.sqrt(inputs)
+        moved: Array = steps / 2 * largest * np.sqrt(inputs)
+        return moved
 
 
 def blob(entry: ElementTree.Element) -> Blob:

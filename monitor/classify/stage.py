@@ -92,14 +92,14 @@ class ClassifyStage:
         )
         towards = dict(zip(asked, answers, strict=True))
         for (number, _), answer in towards.items():
-            if answer is not None and answer.unsure:
+            if answer.unsure:
                 predictions[number] = replace(
                     predictions[number], unsure=predictions[number].unsure | answer.unsure
                 )
         return [
             tuple(
-                replace(mention, sentiment=answer.sentiment, score=answer.score)
-                if (answer := towards.get((number, mention.company_id)))
+                replace(mention, sentiment=said.sentiment, score=said.score)
+                if (said := towards.get((number, mention.company_id)))
                 else mention
                 for mention in mentions
             )

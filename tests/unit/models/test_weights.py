@@ -62,7 +62,8 @@ def model(family: str) -> MultiHead:
         **FAMILIES[family],
     )
     extra = {} if family == "distilbert" else {"add_pooling_layer": False}
-    made = MultiHead(AutoModel.from_config(config, **extra), HEADS, marker=MARKER)
+    encoder = AutoModel.from_config(config, **extra)  # type: ignore[no-untyped-call]
+    made = MultiHead(encoder, HEADS, marker=MARKER)
     with torch.no_grad():
         for weight in made.parameters():
             weight.add_(torch.randn_like(weight) / 5)
@@ -92,6 +93,7 @@ def bundle(folder: Path, trained: MultiHead) -> Bundle:
         base={"name": "nowhere/to-be-found", "sha256": ""},
         method={"kind": "lora"},
         architecture=json.loads(json.dumps(trained.architecture)),
+        embedding_space=None,
         marker=MARKER,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,
