@@ -17,18 +17,26 @@ from models.training.batches import Rows, padded
 _STRENGTHS = (1.0, 10.0, 100.0)
 
 
-def embed(model: MultiHead, rows: Rows, batch_size: int = 64) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length, ``(rows, width) float32``, in the rows' order."""
+def means(model: MultiHead, rows: Rows, batch_size: int = 64) -> NDArray[np.float32]:
+    """Means of the last layer, ``(rows, width) float32``, in the rows' order, without dropout."""
     order = sorted(range(len(rows)), key=lambda i: len(rows.ids[i]))
     parts = np.empty((len(rows), model.width), dtype=np.float32)
+    device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             batch = padded(rows, chosen)
-            pooled = model.pooled(torch.from_numpy(batch.ids), torch.from_numpy(batch.mask))
-            parts[chosen] = torch.nn.functional.normalize(pooled, dim=1).numpy()
+            ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
+            parts[chosen] = model.pooled(ids, mask).cpu().numpy()
     return parts
+
+
+def embed(model: MultiHead, rows: Rows) -> NDArray[np.float32]:
+    """Mean-pooled embeddings of unit length, ``(rows, width) float32``, in the rows' order."""
+    found = means(model, rows)
+    length: NDArray[np.float32] = np.linalg.norm(found, axis=1, keepdims=True)
+    return found / np.maximum(length, 1e-12)
 
 
 def baseline_probabilities(

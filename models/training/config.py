@@ -120,6 +120,19 @@ class DistilConfig(_Section):
     temperature: Positive = Field(2.0, description="Softens teachers and student alike.")
 
 
+class FewShotConfig(_Section):
+    """Few labelled rows (SetFit: Tunstall et al. 2022): pairs of them teach the encoder, then the heads.
+
+    The encoder learns from the pairs at fit.lr and is frozen when the heads are trained.
+    """
+
+    shots: int = Field(
+        0, ge=0, description="Rows of each label drawn from every train split; 0: this is off."
+    )
+    rounds: Count = Field(20, description="Pairs of equal, and of different, labels for each row.")
+    batch: Count = Field(16, description="Pairs per step.")
+
+
 class CalibrationConfig(_Section):
     """What is fitted on the validation splits once the model stands."""
 
@@ -143,6 +156,7 @@ class TrainConfig(_Section):
     adapter: AdapterConfig = AdapterConfig()
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
+    few_shot: FewShotConfig = FewShotConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")
     track: Literal["tensorboard", "wandb", "mlflow", "none"] = Field(
@@ -196,7 +210,23 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
     for head in config.heads:
         if all(entry.head != head for entry in config.data):
             raise ModelError(f"{origin}: heads.{head}: no [[data]] entry trains it")
+    if config.few_shot.shots:
+        _check_few_shot(config, origin)
     return config
+
+
+def _check_few_shot(config: TrainConfig, origin: str) -> None:
+    for name, head in config.heads.items():
+        if head.kind is not HeadKind.SINGLE:
+            raise ModelError(
+                f"{origin}: heads.{name}.kind: few-shot pairs need heads that give one label of the "
+                f"text, not {head.kind.value!r}; leave it out or set few_shot.shots to 0"
+            )
+    if config.adapter.kind in ("frozen", "adalora"):
+        raise ModelError(
+            f"{origin}: adapter.kind: few-shot pairs teach the encoder, which {config.adapter.kind!r} "
+            "does not let them; take full, lora, dora or ia3"
+        )
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

@@ -190,7 +190,9 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
 
     put(
         "",
-        config.model_dump(mode="json", include={"base", "heads", "adapter", "fit", "distil"})
+        config.model_dump(
+            mode="json", include={"base", "heads", "adapter", "fit", "distil", "few_shot"}
+        )
         | {"data": dict(data)},
     )
     return flat

@@ -31,6 +31,7 @@ from models.training.config import TrainConfig
 from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
+from models.training.few_shot import contrast, drawn
 from models.training.loop import Epoch, Watch, fit
 from models.training.tracking import tracked
 
@@ -81,6 +82,8 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
         )
     watch.phase("reading the labelled files")
     sources = load_sources(config, places.beside)
+    if config.few_shot.shots:
+        sources = drawn(sources, config.few_shot.shots, config.fit.seed)
     heads = _heads(sources)
     base = resolve_base(config.base)
     stage = places.out.with_name(places.out.name + ".part")
@@ -106,6 +109,10 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     )
     method = _method(config, train_rows)
     model.encoder = adapted(model.encoder, method)
+    if config.few_shot.shots:
+        watch.phase("training on pairs")
+        contrast(model, train_rows, config, watch)
+        watch.phase("training")
     with tracked(config, places.work, watch) as followed:
         curve = fit(
             model,
@@ -248,6 +255,7 @@ def _draft(
                 "temperature": config.distil.temperature,
                 "teachers": [_teacher(Path(folder)) for folder in config.distil.teachers],
             },
+            "few_shot": config.few_shot.model_dump(),
             "calibration": config.calibration.model_dump(),
             "epochs_run": len(curve),
             "best_epoch": best.number + 1,

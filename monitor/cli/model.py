@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -14,17 +15,19 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from models.errors import MissingExtraError, ModelError
 from monitor.cli.options import told
+from monitor.cli.progress import progress_bar
+from monitor.cli.zero_shot import (
+    BaseOption,
+    WayOption,
+    ZeroShotOption,
+    line_writer,
+    refuse_without,
+    report_of,
+)
 
 if TYPE_CHECKING:
     from models.classifier import Classifier
@@ -103,7 +106,7 @@ def train(
             command=_command(sys.argv[1:]),
         )
         console = Console(stderr=True)
-        with _bar(console) as bar:
+        with progress_bar(console) as bar:
             folder = run(recipe, places, _watch(console, bar))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 
@@ -133,6 +136,9 @@ def evaluate(
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
     ] = False,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
     model: _BundleOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
@@ -144,21 +150,39 @@ def evaluate(
     width, Guo et al. 2017), accuracy on the surest rows, figures per class and the confusion matrix.
     """
     with told():
+        from models.report import as_text
+
         if event_map is not None:
             if task != "risk":
                 raise ModelError("--map goes with --task risk")
             events = _evaluate_events(file, text, label, split, event_map)
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            if target is not None or perturb:
+                raise ModelError("--zero-shot takes neither --target nor --perturb")
+            described = report_of(
+                zero_shot,
+                way,
+                base,
+                model,
+                file=file,
+                task=task,
+                text=text,
+                label=label,
+                split=split,
+            )
+            typer.echo(json.dumps(described.as_json(), indent=2) if as_json else as_text(described))
+            return
         from models.classifier import Classifier
         from models.evaluate import evaluate_file
-        from models.report import as_text
         from models.robustness.report import robustness_report
         from models.tables import read_texts
 
         classifier = Classifier.load(model, engine, threads)
         console = Console(stderr=True)
-        with _bar(console) as bar:
+        with progress_bar(console) as bar:
             row = bar.add_task(f"reading {file.name}", total=None)
 
             def progress(done: int, total: int) -> None:
@@ -199,26 +223,35 @@ def classify(
         str,
         typer.Option(help="ISO 639-1 code of every line, or auto to tell it from the text."),
     ] = "auto",
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
 ) -> None:
     """Read texts from standard input, one a line; write one JSON object a line.
 
     Fields: text, language, topic, probability (of the topic), sentiment, score (P(positive) -
     P(negative)), model. A text the model does not read (another language, an empty line) has null
-    topic, probability, sentiment and score.
+    topic, probability, sentiment and score. With --zero-shot: text, of each head its label and
+    NAME_probability, and model; every language is read.
     """
     with told():
         from models.classifier import Classifier
 
-        classifier = Classifier.load(model, engine, threads)
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            write = line_writer(zero_shot, way, base, model)
+        else:
+            classifier = Classifier.load(model, engine, threads)
+            write = partial(_write_predictions, classifier, language)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(classifier, lines, language)
+                write(lines)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(classifier: Classifier, lines: list[str], language: str) -> None:
+def _write_predictions(classifier: Classifier, language: str, lines: list[str]) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 
@@ -295,19 +328,6 @@ def _command(arguments: list[str]) -> str:
         del kept[at : at + 2]
     named = [Path(a).name if Path(a).is_absolute() else a for a in kept]
     return shlex.join(["foreshock", *named])
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _rounded(value: float | None) -> float | None:
