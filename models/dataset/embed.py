@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import FOLDER_VARIABLE, PACKAGED, resolve_base
+from models.base import PACKAGED, resolve_base
 from models.bundle import TOKENIZER, load_bundle
 from models.dataset.near import Progress
 from models.errors import MissingExtraError
@@ -23,9 +22,10 @@ def embeddings(
     bundle: Path | None = None,
     *,
     base: str = PACKAGED,
+    pooling: str = "mean",
     progress: Progress = lambda done, total: None,
 ) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length.
+    """Sentence embeddings of unit length.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def embeddings(
         Folder of a bundle whose encoder reads them; None for the base, untrained.
     base
         Which base, without a bundle; see `models.base.resolve_base`.
+    pooling
+        ``mean`` of the tokens, or ``cls``: the first; each base was pretrained with one of them.
     progress
         Told (texts done, texts in all).
 
@@ -62,14 +64,13 @@ def embeddings(
         tokenizer = load_tokenizer(start.folder / "tokenizer.json")
     else:
         verified = load_bundle(bundle)
-        start = resolve_base(os.environ.get(FOLDER_VARIABLE) or verified.base["name"])
-        model = restore(verified, start)
+        model = restore(verified)
         tokenizer = load_tokenizer(verified.path(TOKENIZER), verified.max_tokens)
     result = np.zeros((len(texts), model.width), dtype=np.float32)
     done = 0
     with torch.inference_mode():
         for positions, ids in equal_length_batches(encode(tokenizer, texts), _TOKENS):
-            pooled = model.pooled(torch.from_numpy(ids))
+            pooled = model.pooled(torch.from_numpy(ids), pooling=pooling)
             result[positions] = torch.nn.functional.normalize(pooled, dim=1).numpy()
             done += len(positions)
             progress(done, len(texts))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.bundle import GRAPH, GRAPH_WEIGHTS, Bundle
+from models.bundle import GRAPH, WEIGHTS, Bundle
 from models.engines import Ids2D, Logits
 from models.engines.runtime import load_openvino
 from models.errors import BundleError
@@ -43,7 +43,7 @@ class OpenVinoEngine:
         core = openvino.Core()
         core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": str(_SHAPES_KEPT)})
         try:
-            graph = core.read_model(bundle.path(GRAPH), bundle.path(GRAPH_WEIGHTS))
+            graph = core.read_model(bundle.path(GRAPH), bundle.path(WEIGHTS))
             compiled = core.compile_model(
                 graph,
                 "CPU",

@@ -28,12 +28,16 @@ class Rows:
         Number of the set each row came from, ``(rows,) int64``; 0 is the head's first.
     soft
         What teachers say of each row: probabilities of each head, ``(rows, labels) float32``.
+    shared
+        What else is known of each row's text: labels of other heads as 0 and 1, the embedding,
+        ``(rows, labels or width) float32``; not a number where nothing is.
     """
 
     ids: tuple[Ids, ...]
     labels: NDArray[np.generic]
     sources: NDArray[np.int64]
     soft: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    shared: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,6 +52,7 @@ class Batch:
     labels: NDArray[np.generic]
     sources: NDArray[np.int64]
     soft: Mapping[str, NDArray[np.float32]]
+    shared: Mapping[str, NDArray[np.float32]]
 
 
 def epoch_order(
@@ -109,4 +114,5 @@ def padded(rows: Rows, chosen: Sequence[int] | NDArray[np.int64]) -> Batch:
         rows.labels[np.asarray(chosen)],
         rows.sources[np.asarray(chosen)],
         {head: values[np.asarray(chosen)] for head, values in rows.soft.items()},
+        {name: values[np.asarray(chosen)] for name, values in rows.shared.items()},
     )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.base import PACKAGED
 from models.errors import ModelError
-from models.labels import HeadKind
+from models.labels import EMBEDDING, HeadKind
 
 RECIPES = Path(__file__).with_name("recipes")
 #: The recipe of the shipped bundle.
@@ -36,7 +36,11 @@ class HeadConfig(_Section):
     labels: tuple[str, ...] | None = Field(
         None, description="In order; by default those of a head we know, else the file's, sorted."
     )
-    batch: Count = Field(32, description="Rows per step.")
+    batch: int = Field(
+        32,
+        ge=0,
+        description="Rows per step; 0: none of its own, it learns from the texts it shares with other heads.",
+    )
     weight: Positive = Field(1.0, description="Of its loss.")
 
 
@@ -44,7 +48,9 @@ class DataConfig(_Section):
     """One labelled set of one head: csv or jsonl with a ``split`` column."""
 
     head: str = Field(description="That it trains; a name under [heads].")
-    file: str = Field(description="Absolute, or relative to the configuration or the data folder.")
+    file: str = Field(
+        description="Absolute, or relative to the configuration, the working or the data folder."
+    )
     text: str = Field("text", description="Column of the texts.")
     label: str | None = Field(None, description="Column of the labels; by default the head's name.")
     target: str | None = Field(None, description="Column of the company, for a target head.")
@@ -52,6 +58,32 @@ class DataConfig(_Section):
         default_factory=dict, description="Only rows whose columns hold these values."
     )
     licence: str = Field("not stated", description="As its publisher states it, for the card.")
+
+
+class TrimConfig(_Section):
+    """What of the base is kept: a smaller encoder from the start."""
+
+    layers: Count | None = Field(
+        None, description="So many lowest layers (Sajjad et al. 2020); by default all."
+    )
+    vocabulary: Count | None = Field(
+        None,
+        description="At most so many tokens: those of the training texts, then the lowest numbers; "
+        "by default all.",
+    )
+
+
+class EmbeddingConfig(_Section):
+    """A sentence embedding beside the heads, learnt from the untrained base's."""
+
+    weight: float = Field(
+        0.0,
+        ge=0,
+        description="Of its loss, one minus the cosine; 0: the bundle gives no embedding.",
+    )
+    pooling: Literal["mean", "cls"] = Field(
+        "mean", description="How the base makes a sentence's embedding of its tokens'."
+    )
 
 
 class AdapterConfig(_Section):
@@ -95,7 +127,14 @@ class FitConfig(_Section):
     encoder_dropout: Share | None = Field(
         None, description="Inside the encoder; by default the base's."
     )
-    label_smoothing: Share = Field(0.05, description="Szegedy et al. 2016, section 7.")
+    token_dropout: Share = Field(
+        0.0,
+        description="Share of tokens hidden behind [MASK] in training (Dai and Le 2015, section 4); "
+        "the company asked about stays.",
+    )
+    label_smoothing: Share = Field(
+        0.05, description="Szegedy et al. 2016, section 7; not of heads with several labels."
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: a class counts by the square root of its rarity."
     )
@@ -151,7 +190,9 @@ class TrainConfig(_Section):
     max_tokens: Annotated[int, Field(ge=8, le=512)] = Field(
         128, description="Longer texts are cut, special tokens included."
     )
+    trim: TrimConfig = TrimConfig()
     heads: dict[str, HeadConfig]
+    embedding: EmbeddingConfig = EmbeddingConfig()
     data: tuple[DataConfig, ...]
     adapter: AdapterConfig = AdapterConfig()
     fit: FitConfig = FitConfig()
@@ -207,9 +248,22 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
                 f"{origin}: data.{number}.target: a target head, and no other, needs the column "
                 "of the company"
             )
-    for head in config.heads:
-        if all(entry.head != head for entry in config.data):
-            raise ModelError(f"{origin}: heads.{head}: no [[data]] entry trains it")
+    for name in config.heads:
+        if all(entry.head != name for entry in config.data):
+            raise ModelError(f"{origin}: heads.{name}: no [[data]] entry trains it")
+    if all(head.batch == 0 for head in config.heads.values()):
+        raise ModelError(
+            f"{origin}: heads: every batch is 0; one head at least needs rows per step"
+        )
+    for name, head in config.heads.items():
+        if head.batch == 0 and head.kind is HeadKind.TARGET:
+            raise ModelError(
+                f"{origin}: heads.{name}.batch: a target head shares no text with others: give it rows"
+            )
+    if EMBEDDING in config.heads:
+        raise ModelError(
+            f"{origin}: heads.{EMBEDDING}: the name of another output; call it otherwise"
+        )
     if config.few_shot.shots:
         _check_few_shot(config, origin)
     return config
@@ -217,6 +271,8 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
 
 def _check_few_shot(config: TrainConfig, origin: str) -> None:
     for name, head in config.heads.items():
+        if head.batch == 0:
+            raise ModelError(f"{origin}: heads.{name}.batch: few-shot training needs rows per step")
         if head.kind is not HeadKind.SINGLE:
             raise ModelError(
                 f"{origin}: heads.{name}.kind: few-shot pairs need heads that give one label of the "

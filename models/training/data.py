@@ -59,7 +59,8 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
     config
         The run.
     beside
-        Folder of the configuration: relative files are looked for there, then in the data folder.
+        Folder of the configuration: relative files are looked for there, then in the working folder,
+        then in the data folder.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def _labels(
 
 def _find(file: str, beside: Path | None) -> Path:
     given = Path(file)
-    folders = [folder for folder in (beside, data_folder()) if folder is not None]
+    folders = [folder for folder in (beside, Path(), data_folder()) if folder is not None]
     places = [given] if given.is_absolute() else [folder / given for folder in folders]
     for place in places:
         if place.is_file():

@@ -19,7 +19,7 @@ from models.training import checkpoint
 from models.training.average import Average
 from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
 from models.training.config import TrainConfig
-from models.training.losses import Objective
+from models.training.losses import Hiding, Objective
 from models.training.optimisers import make_optimiser, rate
 
 
@@ -73,6 +73,7 @@ def fit(
     resume: bool = False,
     watch: Watch | None = None,
     data: Mapping[str, str] | None = None,
+    hiding: Hiding | None = None,
 ) -> tuple[Epoch, ...]:
     """Train `model`; it ends with the weights of its best epoch.
 
@@ -92,6 +93,8 @@ def fit(
         rate rises again to where the longer schedule has it.
     data
         Hash of each file trained on: a run is not resumed on other data.
+    hiding
+        For the recipe's `token_dropout`.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def fit(
     model.to(device)
     if config.fit.gradient_checkpointing:
         model.encoder.gradient_checkpointing_enable()  # type: ignore[operator]
-    objective = Objective(model, train, config).to(device)
+    objective = Objective(model, train, config, hiding).to(device)
     moving = [p for p in [*model.parameters(), *objective.parameters()] if p.requires_grad]
     optimiser = make_optimiser(model, objective.parameters(), config.fit)
     average = Average(moving, config.fit.average)
@@ -191,7 +194,8 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
     put(
         "",
         config.model_dump(
-            mode="json", include={"base", "heads", "adapter", "fit", "distil", "few_shot"}
+            mode="json",
+            include={"base", "trim", "heads", "embedding", "adapter", "fit", "distil", "few_shot"},
         )
         | {"data": dict(data)},
     )

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.encoder import Features, MultiHead
-from models.labels import HeadKind
+from models.labels import EMBEDDING, HeadKind
 from models.training.batches import Batch, Rows
 from models.training.config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """Token ids for hiding words: [MASK], and those never hidden, ``(n,) int64``."""
+
+    mask: int
+    spared: NDArray[np.int64]
+
+
+def hiding(tokenizer: Path) -> Hiding | None:
+    """What a tokenizer hides words behind; None where it has no [MASK]."""
+    found = Tokenizer.from_file(str(tokenizer))
+    mask = next(
+        (i for name in ("[MASK]", "<mask>") if (i := found.token_to_id(name)) is not None), None
+    )
+    if mask is None:
+        return None
+    special = [
+        number for number, token in found.get_added_tokens_decoder().items() if token.special
+    ]
+    return Hiding(mask, np.array(special, dtype=np.int64))
 
 
 class Objective(nn.Module):
@@ -31,11 +57,20 @@ class Objective(nn.Module):
         Rows of each head; for the number of their sets and the rarity of their classes.
     config
         The run.
+    hiding
+        Needed for `token_dropout`.
     """
 
-    def __init__(self, model: MultiHead, train: Mapping[str, Rows], config: TrainConfig) -> None:
+    def __init__(
+        self,
+        model: MultiHead,
+        train: Mapping[str, Rows],
+        config: TrainConfig,
+        hiding: Hiding | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
+        self.hiding = hiding if config.fit.token_dropout else None
         self.kinds = dict(model.kinds)
         self.offsets = nn.ParameterDict()
         self.class_weights: dict[str, Tensor] = {}
@@ -62,6 +97,7 @@ class Objective(nn.Module):
     def loss(self, model: MultiHead, head: str, batch: Batch) -> Tensor:
         """Loss of one batch, weighted as its head is."""
         device = next(model.parameters()).device
+        batch = self._hidden(batch)
         first = self._read(model, batch, device)
         logits = model.logits(head, first)
         loss = self._gold(head, logits, batch, device)
@@ -72,7 +108,45 @@ class Objective(nn.Module):
             second = model.logits(head, self._read(model, batch, device))
             loss = (loss + self._gold(head, second, batch, device)) / 2
             loss = loss + self.config.fit.rdrop * self._disagreement(head, logits, second)
-        return self.config.heads[head].weight * loss
+        loss = self.config.heads[head].weight * loss
+        for name, known in batch.shared.items():
+            loss = loss + self._shared(model, name, known, first, device)
+        return loss
+
+    def _hidden(self, batch: Batch) -> Batch:
+        """The batch with some of its tokens behind [MASK] (word dropout: Dai and Le 2015, section 4)."""
+        if self.hiding is None:
+            return batch
+        chosen = torch.rand(batch.ids.shape).numpy() < self.config.fit.token_dropout
+        chosen &= ~np.isin(batch.ids, self.hiding.spared)
+        return replace(batch, ids=np.where(chosen, self.hiding.mask, batch.ids))
+
+    def _shared(
+        self,
+        model: MultiHead,
+        name: str,
+        known: NDArray[np.float32],
+        features: Features,
+        device: torch.device,
+    ) -> Tensor:
+        """Loss of what else is known of the texts, over those of which it is."""
+        rows = np.flatnonzero(~np.isnan(known[:, 0]))
+        if not len(rows):
+            return torch.zeros((), device=device)
+        wanted = torch.from_numpy(known[rows]).to(device)
+        index = torch.from_numpy(rows).to(device)
+        seen = Features(features.text[index], features.marked[index])
+        if name == EMBEDDING:
+            distance = 1 - functional.cosine_similarity(model.embedded(seen), wanted)
+            return self.config.embedding.weight * distance.mean()
+        logits = model.logits(name, seen)
+        if self.kinds[name] is HeadKind.MULTI:
+            loss = _several(logits, wanted)
+        else:
+            loss = functional.cross_entropy(
+                logits, wanted, label_smoothing=self.config.fit.label_smoothing
+            )
+        return self.config.heads[name].weight * loss
 
     def _read(self, model: MultiHead, batch: Batch, device: torch.device) -> Features:
         ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
@@ -87,11 +161,7 @@ class Objective(nn.Module):
             own = torch.zeros(1, table.shape[1], device=device)
             logits = logits + torch.cat([own, table])[torch.from_numpy(batch.sources).to(device)]
         if self.kinds[head] is HeadKind.MULTI:
-            smooth = self.config.fit.label_smoothing
-            wanted = labels * (1 - smooth) + smooth / 2
-            # Summed over labels: a row with no event still teaches every label.
-            each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-            return each.sum(dim=1).mean()
+            return _several(logits, labels)
         weights = self.class_weights.get(head)
         return functional.cross_entropy(
             logits,
@@ -110,8 +180,7 @@ class Objective(nn.Module):
             said = model.logits(head, features) / temperature
             wanted = torch.from_numpy(soft).to(device)
             if self.kinds[head] is HeadKind.MULTI:
-                each = functional.binary_cross_entropy_with_logits(said, wanted, reduction="none")
-                total = total + each.sum(dim=1).mean()
+                total = total + _several(said, wanted)
             else:
                 said = functional.log_softmax(said, dim=1)
                 total = total + functional.kl_div(said, wanted, reduction="batchmean")
@@ -167,6 +236,12 @@ class _Hook:
 
     def __exit__(self, *error: object) -> None:
         self._handle.remove()
+
+
+def _several(logits: Tensor, wanted: Tensor) -> Tensor:
+    # Summed over labels: a row with no event still teaches every label.
+    each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    return each.sum(dim=1).mean()
 
 
 def _balanced(rows: Rows, labels: int) -> Tensor:

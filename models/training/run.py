@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from models import bundle as bundles
 from models.adapters import adapted
 from models.base import Base, resolve_base
 from models.bundle import Bundle
-from models.encoder import MultiHead, as_shipped, build, load_trained, merged, trained_state
+from models.compress.vocabulary import likely_tokens, trimmed_tokenizer
+from models.encoder import MultiHead, build, merged
 from models.errors import ModelError
+from models.graph_weights import save_graph
 from models.labels import Head, HeadKind
-from models.quantise import CALIBRATION_TEXTS, export_graph, quantise, save_graph
+from models.quantise import CALIBRATION_TEXTS, export_graph, quantise
 from models.targets import MARKER
 from models.text import NORMALISATION_VERSION
 from models.training.batches import Rows, steps_per_epoch
@@ -33,6 +34,8 @@ from models.training.data import Source, load_sources, texts_of
 from models.training.distil import Soft, teach
 from models.training.few_shot import contrast, drawn
 from models.training.loop import Epoch, Watch, fit
+from models.training.losses import hiding
+from models.training.shared import prior, with_embeddings, with_labels
 from models.training.tracking import tracked
 
 
@@ -89,14 +92,33 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
+    tokens = _kept_tokens(config, base, sources)
+    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads, tokens)
     tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
-    train_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
+    all_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
+    hosts = [head.name for head in heads if config.heads[head.name].batch]
+    guests = {name: rows for name, rows in all_rows.items() if name not in hosts}
+    train_rows = with_labels({name: all_rows[name] for name in hosts}, guests, heads)
     # Selection and calibration look at each head's own set, not at what is trained beside it.
     own = [_of(sources, head)[0] for head in heads]
-    valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
+    valid_rows = {s.head.name: tokenised.rows([s], "valid") for s in own if s.head.name in hosts}
     if config.distil.teachers:
         train_rows = _taught(config, places, sources, train_rows, watch)
+    if config.embedding.weight:
+        watch.phase("embedding the texts with the untrained base")
+        texts = {
+            head.name: [t for s in _of(sources, head) for t in texts_of(s, "train")]
+            for head in heads
+        }
+        train_rows = with_embeddings(
+            train_rows,
+            texts,
+            heads,
+            base,
+            config.embedding.pooling,
+            places.work,
+            lambda done, total: watch.step(done, total, 0.0),
+        )
     watch.phase("training")
     torch.manual_seed(config.fit.seed)
     fitting = config.fit
@@ -106,7 +128,14 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
         dropout=fitting.dropout,
         encoder_dropout=fitting.encoder_dropout,
         marker=marker,
+        embedding=config.embedding.weight > 0,
+        layers=config.trim.layers,
+        tokens=tokens,
     )
+    for head in heads:
+        if head.kind is HeadKind.MULTI:
+            start = torch.from_numpy(prior(all_rows[head.name]))
+            model.heads[head.name].bias.data.copy_(start)  # type: ignore[operator]
     method = _method(config, train_rows)
     model.encoder = adapted(model.encoder, method)
     if config.few_shot.shots:
@@ -123,15 +152,13 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
             resume=places.resume,
             watch=followed,
             data={source.name: source.sha256 for source in sources},
+            hiding=hiding(stage / bundles.TOKENIZER),
         )
-    kept = as_shipped(trained_state(model))
-    save_file(kept, stage / bundles.WEIGHTS)
-    load_trained(model, kept)  # what is exported and measured is what is shipped
     model = merged(model)
     watch.phase("quantising to int8")
     sample = tokenised.ids(_calibration_texts(sources, fitting.seed))
-    save_graph(quantise(export_graph(model), sample), stage)
-    draft = _draft(config, places, stage, base, heads, marker, method, sources, curve)
+    save_graph(quantise(export_graph(model), sample), model, stage)
+    draft = _draft(config, places, stage, base, model, heads, method, sources, curve)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, own, config.calibration.precision)
     bundles.write_manifest(draft)
@@ -150,11 +177,25 @@ def _of(sources: Sequence[Source], head: Head) -> list[Source]:
     return [source for source in sources if source.head == head]
 
 
-def _save_tokenizer(base: Base, path: Path, heads: Sequence[Head]) -> int | None:
+def _kept_tokens(config: TrainConfig, base: Base, sources: Sequence[Source]) -> list[int] | None:
+    """Tokens of the base that stay, by their numbers there; None for all."""
+    if config.trim.vocabulary is None:
+        return None
+    texts = (text for source in sources for text in texts_of(source, "train"))
+    content = (base.folder / "tokenizer.json").read_text(encoding="utf-8")
+    return likely_tokens(content, texts, config.trim.vocabulary)
+
+
+def _save_tokenizer(
+    base: Base, path: Path, heads: Sequence[Head], tokens: Sequence[int] | None
+) -> int | None:
     """Write the bundle's tokenizer; return the marker's token id where a head needs it."""
     from tokenizers import AddedToken, Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    content = (base.folder / "tokenizer.json").read_text(encoding="utf-8")
+    if tokens is not None:
+        content = trimmed_tokenizer(content, tokens)
+    tokenizer = Tokenizer.from_str(content)
     tokenizer.no_padding()
     if all(head.kind is not HeadKind.TARGET for head in heads):
         tokenizer.save(str(path))
@@ -173,7 +214,7 @@ def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
         return {"kind": adapter.kind}
     method = adapter.model_dump(include={"kind", "rank", "alpha"}, exclude_none=True)
     if adapter.kind == "adalora":
-        sizes = {head: entry.batch for head, entry in config.heads.items()}
+        sizes = {head: entry.batch for head, entry in config.heads.items() if entry.batch}
         method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
     return method
 
@@ -224,8 +265,8 @@ def _draft(
     places: Places,
     stage: Path,
     base: Base,
+    model: MultiHead,
     heads: tuple[Head, ...],
-    marker: int | None,
     method: Mapping[str, Any],
     sources: Sequence[Source],
     curve: Sequence[Epoch],
@@ -239,7 +280,8 @@ def _draft(
         languages=config.languages,
         base={"name": base.name, "sha256": base.sha256},
         method=method,
-        marker=marker,
+        architecture=model.architecture,
+        marker=model.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,
         temperatures={head.name: 1.0 for head in heads},

@@ -9,7 +9,7 @@ from datetime import datetime
 from models.classifier import Classifier, Prediction
 from models.text import model_input
 from monitor.clock import Clock
-from monitor.domain import Article, ClassifiedArticle, Mention
+from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
 from monitor.entities.resolver import Resolver
 from monitor.metrics import Metrics
 from monitor.pipeline import CLASSIFIEDS, Effects, Input
@@ -74,9 +74,9 @@ class ClassifyStage:
         self,
         texts: Sequence[str],
         found: Sequence[tuple[Mention, ...]],
-        predictions: Sequence[Prediction],
+        predictions: list[Prediction],
     ) -> Sequence[tuple[Mention, ...]]:
-        """Ask the model about each company named in the texts that it reads."""
+        """Ask the model about each company named in the texts that it reads; note where it is unsure."""
         if not self.classifier.reads_targets:
             return found
         asked: list[tuple[int, str]] = []
@@ -90,6 +90,11 @@ class ClassifyStage:
             [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
         )
         towards = dict(zip(asked, answers, strict=True))
+        for (number, _), answer in towards.items():
+            if answer.unsure:
+                predictions[number] = replace(
+                    predictions[number], unsure=predictions[number].unsure | answer.unsure
+                )
         return [
             tuple(
                 replace(mention, sentiment=answer.sentiment, score=answer.score)
@@ -117,11 +122,21 @@ class ClassifyStage:
             sentiment_probability=None if sentiments is None else max(sentiments),
             score=prediction.score,
             mentions=mentions,
-            risks=self.risks.match(article.title, article.lead, article.published_at),
+            risks=self._risks(article, prediction),
             model_version=f"{bundle.name} {bundle.version}",
             bundle_hash=bundle.hash,
             classified_at=now,
+            unsure=tuple(sorted(prediction.unsure)),
         )
+
+    def _risks(self, article: Article, prediction: Prediction) -> tuple[RiskMatch, ...]:
+        """What the rules read, then what only the model did."""
+        matches = self.risks.match(article.title, article.lead, article.published_at)
+        told = {match.event for match in matches}
+        further = {event: p for event, p in prediction.events.items() if event not in told}
+        if not further:
+            return matches
+        return matches + self.risks.read_by_model(further, article.title, article.published_at)
 
     def _measure(self, batch: Sequence[Input], now: datetime) -> None:
         for entry in batch:

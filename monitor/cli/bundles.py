@@ -166,7 +166,7 @@ def import_(
 @models_app.command()
 def compress(
     method: Annotated[Technique, typer.Option(help="What to do.")],
-    out: Annotated[Path, typer.Option(help="Folder to make; a new base is written to OUT-base.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
     model: Annotated[
         Path | None,
         typer.Option(help="Folder of a bundle; default: the one that comes with foreshock."),
@@ -244,8 +244,6 @@ def compress(
             _json(found.as_json())
         else:
             typer.echo(f"{found.as_text()}\nwritten to {found.folder}")
-            if found.base is not None:
-                typer.echo(f"its base is {found.base}")
 
 
 def _lines(files: list[Path]) -> Iterator[str]:

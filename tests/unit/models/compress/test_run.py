@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from models.base import FOLDER_VARIABLE, Base
+from models.base import Base
 from models.bundle import Bundle, load_bundle
 from models.classifier import Classifier
 from models.compress.run import METHODS
@@ -29,11 +29,7 @@ def invoke(*arguments: object) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_bundle_comes_out_and_is_measured(
-    method: str,
-    tiny_bundle: Bundle,
-    labelled: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    method: str, tiny_bundle: Bundle, labelled: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     code, printed, said = invoke(
@@ -50,9 +46,6 @@ def test_a_bundle_comes_out_and_is_measured(
     assert verify(out) == []
     made = load_bundle(out)
     assert made.training["compressed"]["hash"] == tiny_bundle.hash
-    if found["base"] is not None:
-        assert found["base"] == str(tmp_path / "out-base")
-        monkeypatch.setenv(FOLDER_VARIABLE, found["base"])
     served, exact = (
         Classifier.load(out, engine=e).logits(tiny.TEXTS) for e in ("openvino", "torch")
     )

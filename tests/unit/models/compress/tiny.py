@@ -6,14 +6,14 @@ from pathlib import Path
 from string import ascii_lowercase, digits
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
 from models.base import Base, resolve_base
-from models.bundle import WEIGHTS, Bundle, hash_files, load_bundle, write_manifest
-from models.compress.precision import graph_of, save
-from models.encoder import MultiHead, build, trained_state
+from models.bundle import Bundle, hash_files, load_bundle, write_manifest
+from models.compress.precision import graph_of
+from models.encoder import MultiHead, build
+from models.graph_weights import save_graph
 from models.labels import Head, HeadKind
 from models.text import NORMALISATION_VERSION
 
@@ -87,10 +87,7 @@ def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bund
         for head in trained.heads.values():
             torch.nn.init.normal_(head.weight)  # type: ignore[arg-type]
     folder.mkdir(parents=True)
-    state = {k: v.half() for k, v in trained_state(trained).items()}
-    save_file(state, folder / WEIGHTS)
-    trained.load_state_dict({k: v.half().float() for k, v in trained.state_dict().items()})
-    save(graph_of(trained, "float32", ()), folder, "float32")
+    save_graph(graph_of(trained, "float32", ()), trained, folder)
     (folder / "tokenizer.json").write_bytes((start.folder / "tokenizer.json").read_bytes())
     made = Bundle(
         folder=folder,
@@ -100,6 +97,7 @@ def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bund
         languages=("en",),
         base={"name": start.name, "sha256": start.sha256},
         method={"kind": "full"},
+        architecture=trained.architecture,
         marker=None,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,

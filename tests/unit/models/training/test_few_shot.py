@@ -20,7 +20,7 @@ from models.bundle import load_bundle  # noqa: E402
 from models.encoder import MultiHead, build  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
 from models.labels import Head, HeadKind  # noqa: E402
-from models.training.baseline import baseline_probabilities, means  # noqa: E402
+from models.training.baseline import means  # noqa: E402
 from models.training.batches import Rows  # noqa: E402
 from models.training.config import TrainConfig, make_config  # noqa: E402
 from models.training.data import load_sources  # noqa: E402
@@ -164,27 +164,13 @@ def test_few_shot_beats_a_head_on_the_frozen_base_and_writes_a_bundle(
         )
 
 
-def test_it_is_the_pairs_that_help(labelled: Path, tiny_base: Base) -> None:
-    """The same rows by logistic regression before and after the pairs."""
-    from models.training.compare import Tokenised
-
-    (source,) = drawn(load_sources(config(labelled)), 8, 13)
-    tokenised = Tokenised(tiny_base.folder / "tokenizer.json", 32)
-    few, valid, test = (tokenised.rows([source], split) for split in ("train", "valid", "test"))
-    model = build(tiny_base, [source.head])
-    frozen = baseline_probabilities(model, "subject", few, valid, {"test": test}, 13)["test"]
-    contrast(model, {"subject": few}, config(labelled), Watch())
-    guess = logits_of(model, test, "subject").argmax(axis=1)
-    truth = np.asarray(test.labels)
-    assert (guess == truth).mean() > (frozen.argmax(axis=1) == truth).mean() + 0.1
-
-
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
         ({"adapter": {"kind": "frozen"}}, "adapter.kind: few-shot pairs teach the encoder"),
         ({"adapter": {"kind": "adalora"}}, "take full, lora, dora or ia3"),
         ({"heads": {"subject": {"kind": "multi"}}}, "heads.subject.kind: few-shot pairs need"),
+        ({"heads": {"subject": {}, "guest": {"batch": 0}}}, "heads.guest.batch: few-shot training"),
     ],
 )
 def test_what_cannot_learn_from_pairs_is_refused(sections: dict[str, Any], said: str) -> None:
