@@ -3,6 +3,7 @@
 Public surface
 --------------
 - `models.classifier`: `Classifier` (load a bundle, predict) and `Prediction`.
+- `models.routing`: `Router`: several bundles, each for its languages, as one classifier.
 - `models.labels`: topics, sentiments, `sentiment_score`; standard library only.
 - `models.text`: `normalise`, `mask`, `model_input`, `NORMALISATION_VERSION`; standard library only.
 - `models.bundle`: `Bundle`, `load_bundle`, `shipped_bundle`.

@@ -123,6 +123,11 @@ class Bundle:
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
+    def model_version(self) -> str:
+        """Name and version, as predictions are stored with them."""
+        return f"{self.name} {self.version}"
+
+    @property
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of each head, by name, in order."""
         return {head.name: head.labels for head in self.heads}

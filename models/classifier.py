@@ -36,6 +36,8 @@ class Prediction:
         probabilities, most probable first.
     embedding
         Of unit length, ``(width,) float32``, in the bundle's `embedding_space`.
+    model_version, bundle_hash
+        Of the bundle that read it: its name and version, and its hash.
     """
 
     topic: str | None = None
@@ -45,6 +47,8 @@ class Prediction:
     unsure: frozenset[str] = frozenset()
     events: Mapping[str, float] = field(default_factory=dict)
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    model_version: str | None = None
+    bundle_hash: str | None = None
 
     @property
     def read(self) -> bool:
@@ -184,6 +188,8 @@ class Classifier:
                 sentiment=SENTIMENTS[best],
                 sentiment_probabilities=(low, middle, high),
                 unsure=frozenset({"target"} if max(low, middle, high) < least else ()),
+                model_version=self.bundle.model_version,
+                bundle_hash=self.bundle.hash,
             )
             for best, (low, middle, high) in zip(
                 found.argmax(axis=1).tolist(), found.tolist(), strict=True
@@ -300,6 +306,8 @@ class Classifier:
                 ),
                 events=told,
                 embedding=vector,
+                model_version=self.bundle.model_version,
+                bundle_hash=self.bundle.hash,
             )
             for first, second, told, vector in zip(topic, mood, events, vectors, strict=True)
         ]

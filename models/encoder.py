@@ -26,6 +26,8 @@ ENCODER_PREFIX = "encoder."
 EMBEDDING_PREFIX = "embedding."
 # Of a configuration, what says where it came from and not what it is.
 _PROVENANCE = ("architectures", "dtype", "transformers_version")
+#: How the families call the dropout of their layers; the last two are DistilBERT's.
+_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ def build(
     """
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
     if encoder_dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        for name in _DROPOUTS:
             if hasattr(config, name):
                 setattr(config, name, encoder_dropout)
     encoder = AutoModel.from_pretrained(
@@ -266,7 +268,9 @@ def restore(bundle: Bundle) -> MultiHead:
         if pruned:
             state = whole(state, pruned, settings["hidden_size"], settings["num_attention_heads"])
         config = AutoConfig.for_model(**settings)
-        encoder = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+        encoder = AutoModel.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=torch.float32, **_without_pooler(config)
+        )
         if bundle.method["kind"] in LASTING:
             encoder = adapted(encoder, bundle.method)
         model = MultiHead(
