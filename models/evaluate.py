@@ -21,7 +21,7 @@ from models.metrics import (
     measure,
     measure_multi,
 )
-from models.tables import Labelled, read_labelled
+from models.tables import SEPARATOR, Labelled, read_labelled
 
 _CHUNK = 512
 
@@ -99,6 +99,9 @@ def evaluate_file(
     split: str | None = None,
     target: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    separator: str = SEPARATOR,
+    ignore_unknown: bool = False,
 ) -> Report:
     """Measure a classifier, or several as an ensemble, on a labelled file.
 
@@ -106,7 +109,7 @@ def evaluate_file(
     ----------
     classifier
         Loaded.
-    path, text, label, split, target
+    path, text, label, split, target, separator, ignore_unknown
         See `models.tables.read_labelled`; `target` is the column of the company, which a target head
         needs and others do not take.
     task
@@ -125,7 +128,16 @@ def evaluate_file(
     if (head.kind is HeadKind.TARGET) != (target is not None):
         needs = "needs" if head.kind is HeadKind.TARGET else "does not take"
         raise DataError(f"the head {task!r} {needs} --target, the column of the company")
-    data = read_labelled(path, text=text, label=label, head=head, split=split, target=target)
+    data = read_labelled(
+        path,
+        text=text,
+        label=label,
+        head=head,
+        split=split,
+        target=target,
+        separator=separator,
+        ignore_unknown=ignore_unknown,
+    )
     return served_report(ensemble, head, path.name, split, data, progress)
 
 

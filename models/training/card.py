@@ -129,6 +129,10 @@ def _method(method: Any) -> str:
     kind = method["kind"]
     if "rank" in method:
         return f"{kind} of rank {method['rank']} on every linear layer of the encoder"
+    if kind == "bottleneck":
+        return f"bottleneck adapters ({method['layout']}), 1/{method['reduction']} of the width"
+    if "length" in method:
+        return f"{method['length']} {kind} vectors"
     return {"full": "every weight", "frozen": "the heads only"}.get(kind, str(kind))
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.errors import ModelError
 
 #: Settings a resumed run may change.
-EXTENDABLE = frozenset({"epochs", "patience"})
+EXTENDABLE = frozenset({"fit.epochs", "fit.patience"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.base import PACKAGED
 from models.errors import ModelError
 from models.labels import EMBEDDING, HeadKind
+from models.tables import SEPARATOR
 
 RECIPES = Path(__file__).with_name("recipes")
 #: The recipe of the shipped bundle.
@@ -57,6 +58,13 @@ class DataConfig(_Section):
     where: dict[str, str] = Field(
         default_factory=dict, description="Only rows whose columns hold these values."
     )
+    separator: Annotated[str, Field(min_length=1)] = Field(
+        SEPARATOR, description="Between the labels of one row, for a head with several."
+    )
+    ignore_unknown: bool = Field(
+        False,
+        description="Leave out labels that the head does not have, instead of refusing the file.",
+    )
     licence: str = Field("not stated", description="As its publisher states it, for the card.")
     sha256: str | None = Field(
         None, description="Hash that the file must have, as hex; by default any."
@@ -97,12 +105,31 @@ class EmbeddingConfig(_Section):
 class AdapterConfig(_Section):
     """What moves in the encoder."""
 
-    kind: Literal["full", "frozen", "lora", "dora", "adalora", "ia3"] = Field(
+    kind: Literal[
+        "full", "frozen", "lora", "dora", "adalora", "ia3", "bottleneck", "prefix", "prompt"
+    ] = Field(
         "lora",
-        description="full trains every weight, frozen the heads only, the others through peft.",
+        description="full: every weight; frozen: the heads only; lora: a low-rank change of each "
+        "linear layer (Hu et al. 2021); dora: direction and size apart (Liu et al. 2024); adalora: "
+        "ranks move to where they matter (Zhang et al. 2023); ia3: scales of keys, values and "
+        "feed-forward (Liu et al. 2022); these four fold into the weights. bottleneck: small networks "
+        "after sub-layers (Houlsby et al. 2019); prefix: keys and values before each layer's own (Li "
+        "and Liang 2021); prompt: vectors before the text (Lester et al. 2021); these three stay in "
+        "the model and take a share of its speed.",
     )
     rank: Count = Field(32, description="Of lora, dora and adalora.")
     alpha: Count | None = Field(None, description="Scale times rank; by default twice the rank.")
+    reduction: Count = Field(
+        16, description="bottleneck: width of the encoder over that of the small network."
+    )
+    layout: Literal["pfeiffer", "houlsby"] = Field(
+        "pfeiffer",
+        description="bottleneck: after the feed-forward part (Pfeiffer et al. 2021), or after the "
+        "attention as well (Houlsby et al. 2019).",
+    )
+    length: Annotated[int, Field(ge=1, le=512)] = Field(
+        16, description="prefix, prompt: vectors; they take nothing of max_tokens."
+    )
     freeze_embeddings: bool = Field(False, description="full: keep the embeddings as they are.")
     freeze_layers: int = Field(0, ge=0, description="full: keep so many lowest layers as they are.")
 
@@ -152,8 +179,10 @@ class FitConfig(_Section):
     fgm: float = Field(
         0.0, ge=0, description="Size of an adversarial step on the embeddings (Miyato et al. 2017)."
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="Of matrix products; weights and their gradients are float32."
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of matrix products; weights and their gradients are float32. auto: bfloat16 where "
+        "the processor has instructions for it, without which it is many times slower.",
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
     seed: int = Field(13, description="Of fresh weights, row order and dropout.")

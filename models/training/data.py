@@ -113,6 +113,8 @@ def _splits(
         head=head,
         target=entry.target,
         where=entry.where,
+        separator=entry.separator,
+        ignore_unknown=entry.ignore_unknown,
     )
     for split in needed:
         if split not in splits:
@@ -137,7 +139,7 @@ def _labels(
         if entry.head == name
         for _, row in checked_rows(path, ["split", entry.label or name])
         if row["split"] == "train"
-        for label in label_names(row[entry.label or name], head.kind)
+        for label in label_names(row[entry.label or name], head.kind, entry.separator)
     }
     return tuple(sorted(found))
 

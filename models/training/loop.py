@@ -15,7 +15,7 @@ from torch import nn
 from models.encoder import MultiHead, load_trained, trained_state
 from models.labels import HeadKind
 from models.metrics import measure, measure_multi, sigmoid, softmax
-from models.training import checkpoint
+from models.training import allocation, checkpoint
 from models.training.average import Average
 from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
 from models.training.config import TrainConfig
@@ -130,6 +130,7 @@ def fit(
     curve: list[Epoch] = []
     if resume and (saved := checkpoint.load(folder, settings)) is not None:
         checkpoint.put_back(saved.tensors, moving, average.shadow, optimiser)
+        allocation.put_back(model.encoder, saved.tensors)
         curve = [Epoch(**epoch) for epoch in saved.curve]
         watch.step(len(curve) * per_epoch, total, curve[-1].train_loss)
     while len(curve) < config.fit.epochs and not _stalled(curve, config.fit.patience):
@@ -151,7 +152,8 @@ def fit(
                     group["lr"] = group["peak"] * rate(step, total, config.fit)
                 nn.utils.clip_grad_norm_(moving, config.fit.max_gradient)
                 optimiser.step()
-                _told_of_step(model, step)
+                updates = -(-len(losses) // config.fit.accumulate)
+                _told_of_step(model, number * -(-per_epoch // config.fit.accumulate) + updates)
                 optimiser.zero_grad(set_to_none=True)
                 average.update(moving)
             watch.step(step + 1, total, float(np.mean(losses[-50:])))
@@ -161,7 +163,7 @@ def fit(
                 checkpoint.save_best(folder, trained_state(model))
         checkpoint.save(
             folder,
-            checkpoint.take(moving, average.shadow, optimiser),
+            checkpoint.take(moving, average.shadow, optimiser) | allocation.memory(model.encoder),
             [asdict(epoch) for epoch in curve],
             settings,
         )
@@ -212,11 +214,11 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
     return flat
 
 
-def _told_of_step(model: MultiHead, step: int) -> None:
+def _told_of_step(model: MultiHead, taken: int) -> None:
     # AdaLoRA moves its ranks between the layers as the run goes on.
     allocate = getattr(model.encoder, "update_and_allocate", None)
     if allocate is not None:
-        allocate(step + 1)
+        allocate(taken)
 
 
 def _validate(

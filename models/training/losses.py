@@ -19,6 +19,7 @@ from models.encoder import Features, MultiHead
 from models.labels import EMBEDDING, HeadKind
 from models.training.batches import Batch, Rows
 from models.training.config import TrainConfig
+from models.training.precision import taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Objective(nn.Module):
 
     def _read(self, model: MultiHead, batch: Batch, device: torch.device) -> Features:
         ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
-        low = self.config.fit.precision == "bfloat16"
+        low = taken(self.config.fit.precision, device.type) == "bfloat16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
             return model.features(ids, mask)
 

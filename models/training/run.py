@@ -14,7 +14,7 @@ import torch
 
 from models import bundle as bundles
 from models.adapters import adapted
-from models.base import Base, resolve_base
+from models.base import Base, check_length, resolve_base
 from models.bundle import Bundle
 from models.compress.vocabulary import likely_tokens, trimmed_tokenizer
 from models.encoder import MultiHead, build, merged
@@ -35,6 +35,7 @@ from models.training.distil import Soft, teach
 from models.training.leaks import Found, check_leaks, without_leaks
 from models.training.loop import Epoch, Watch, fit
 from models.training.losses import hiding
+from models.training.precision import taken
 from models.training.remember import as_before, as_teacher, kept_heads, model_before, remembering
 from models.training.replay import to_find_again, with_old_rows, with_old_sets
 from models.training.shared import prior, with_embeddings, with_labels
@@ -99,6 +100,7 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Pa
     heads = (*_heads(sources), *kept)
     start = load_start(Path(config.start), places.work) if config.start else None
     base = start.base if start else resolve_base(config.base)
+    check_length(base, config.max_tokens)
     stage = places.out.with_name(places.out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
@@ -256,22 +258,32 @@ def _save_tokenizer(
     if all(head.kind is not HeadKind.TARGET for head in heads):
         tokenizer.save(str(path))
         return None
-    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False)])
+    # A name takes the space before it along in the vocabularies that write spaces: so does the marker.
+    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False, lstrip=True)])
     tokenizer.save(str(path))
     number: int | None = tokenizer.token_to_id(MARKER)
     return number
 
 
+#: Keys of ``[adapter]`` by kind; of the others it is rank and alpha.
+_OPTIONS: Mapping[str, set[str]] = {
+    "full": {"freeze_embeddings", "freeze_layers"},
+    "frozen": set(),
+    "ia3": set(),
+    "bottleneck": {"reduction", "layout"},
+    "prefix": {"length"},
+    "prompt": {"length"},
+}
+
+
 def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
     adapter = config.adapter
-    if adapter.kind == "full":
-        return adapter.model_dump(include={"kind", "freeze_embeddings", "freeze_layers"})
-    if adapter.kind in ("frozen", "ia3"):
-        return {"kind": adapter.kind}
-    method = adapter.model_dump(include={"kind", "rank", "alpha"}, exclude_none=True)
+    options = _OPTIONS.get(adapter.kind, {"rank", "alpha"})
+    method = adapter.model_dump(include={"kind", *options}, exclude_none=True)
     if adapter.kind == "adalora":
         sizes = {head: entry.batch for head, entry in config.heads.items() if entry.batch}
-        method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
+        updates = -(-steps_per_epoch(rows, sizes) // config.fit.accumulate)
+        method["steps"] = updates * config.fit.epochs
     return method
 
 
@@ -337,6 +349,11 @@ def _draft(
         base={"name": base.name, "sha256": base.sha256},
         method=method,
         architecture=model.architecture,
+        embedding_space=(
+            f"{base.name} {config.embedding.pooling} {base.sha256[:12]}"
+            if model.embedding is not None
+            else None
+        ),
         marker=model.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,
@@ -347,6 +364,7 @@ def _draft(
         training={
             "command": places.command,
             "fit": config.fit.model_dump(mode="json"),
+            "precision": taken(config.fit.precision),
             "heads": {k: {"batch": h.batch, "weight": h.weight} for k, h in config.heads.items()},
             "distil": {
                 "weight": config.distil.weight,

@@ -45,9 +45,7 @@ HEADS = (
     Head("target", HeadKind.TARGET, ("negative", "neutral", "positive")),
 )
 MARKER = 4
-IDS = [
-    np.random.default_rng(n).integers(2, 90, (2, 4 + n % 9)).astype(np.int64) for n in range(40)
-]
+IDS = [np.random.default_rng(n).integers(2, 90, (2, 4 + n % 9)).astype(np.int64) for n in range(40)]
 
 
 def model(family: str) -> MultiHead:
@@ -113,7 +111,11 @@ def computed(graph: Any) -> list[tuple[NDArray[np.float32], ...]]:
 
 def apart(one: list[Any], other: list[Any]) -> float:
     """Largest difference, in standard deviations of the logits."""
-    pairs = [(a, b) for left, right in zip(one, other, strict=True) for a, b in zip(left, right)]
+    pairs = [
+        (a, b)
+        for left, right in zip(one, other, strict=True)
+        for a, b in zip(left, right, strict=True)
+    ]
     spread = np.concatenate([a.ravel() for a, _ in pairs]).std()
     return float(max(np.abs(a - b).max() for a, b in pairs) / spread)
 
