@@ -6,7 +6,7 @@ Files stay outside the project: `data_folder` finds the development data.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,9 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Source, ...]:
+def load_sources(
+    config: TrainConfig, beside: Path | None = None, only: Collection[str] | None = None
+) -> tuple[Source, ...]:
     """Read every set of a run.
 
     Parameters
@@ -62,6 +64,9 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
     beside
         Folder of the configuration: relative files are looked for there, then in the working folder,
         then in the data folder.
+    only
+        Splits to read, each of which must be there: rows of others are skipped. By default all, ``train`` and
+        ``valid`` among them.
 
     Raises
     ------
@@ -79,9 +84,11 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
     for entry, path in zip(config.data, paths, strict=True):
         head = heads[entry.head]
         # A head is chosen, calibrated and measured by its first set; others may only train it.
-        needed = ("train",) if any(s.head == head for s in sources) else ("train", "valid")
+        first = all(source.head != head for source in sources)
+        needed = only or (("train", "valid") if first else ("train",))
         name, found = path.name.split(".", 1)[0], _hash(path, entry)
-        sources.append(Source(name, head, path, found, entry, _splits(path, head, entry, needed)))
+        splits = _splits(path, head, entry, needed, only)
+        sources.append(Source(name, head, path, found, entry, splits))
     return tuple(sources)
 
 
@@ -104,7 +111,11 @@ def _hash(path: Path, entry: DataConfig) -> str:
 
 
 def _splits(
-    path: Path, head: Head, entry: DataConfig, needed: Sequence[str]
+    path: Path,
+    head: Head,
+    entry: DataConfig,
+    needed: Collection[str],
+    only: Collection[str] | None,
 ) -> dict[str, Labelled]:
     splits = read_splits(
         path,
@@ -115,6 +126,7 @@ def _splits(
         where=entry.where,
         separator=entry.separator,
         ignore_unknown=entry.ignore_unknown,
+        only=only,
     )
     for split in needed:
         if split not in splits:

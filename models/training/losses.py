@@ -136,7 +136,7 @@ class Objective(nn.Module):
         features: Features,
         device: torch.device,
     ) -> Tensor:
-        """Loss of what else is known of the texts, over those of which it is."""
+        """Loss of what else is known of the texts; others count as rows without a loss."""
         rows = np.flatnonzero(~np.isnan(known[:, 0]))
         if not len(rows):
             return torch.zeros((), device=device)
@@ -145,15 +145,18 @@ class Objective(nn.Module):
         seen = Features(features.text[index], features.marked[index])
         if name == EMBEDDING:
             distance = 1 - functional.cosine_similarity(model.embedded(seen), wanted)
-            return self.config.embedding.weight * distance.mean()
+            return self.config.embedding.weight * distance.sum() / len(known)
         logits = model.logits(name, seen)
         if self.kinds[name] is HeadKind.MULTI:
-            loss = _several(logits, wanted).mean()
+            each = _several(logits, wanted)
         else:
-            loss = functional.cross_entropy(
-                logits, wanted, label_smoothing=self.config.fit.label_smoothing
+            each = functional.cross_entropy(
+                logits,
+                wanted,
+                label_smoothing=self.config.fit.label_smoothing,
+                reduction="none",
             )
-        return self.config.heads[name].weight * loss
+        return self.config.heads[name].weight * each.sum() / len(known)
 
     def _read(self, model: MultiHead, batch: Batch, device: torch.device) -> Features:
         ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
@@ -168,7 +171,7 @@ class Objective(nn.Module):
             own = torch.zeros(1, table.shape[1], device=device)
             logits = logits + torch.cat([own, table])[torch.from_numpy(batch.sources).to(device)]
         if self.kinds[head] is HeadKind.MULTI:
-            return self._mean(head, _several(logits, labels), batch, len(labels))
+            return self._mean(head, _several(logits, labels), batch)
         weights = self.class_weights.get(head)
         if weights is not None:
             weights = weights.to(device)
@@ -179,14 +182,13 @@ class Objective(nn.Module):
             label_smoothing=self.config.fit.label_smoothing,
             reduction="none",
         )
-        counted = len(labels) if weights is None else weights[labels].sum()
-        return self._mean(head, each, batch, counted)
+        return self._mean(head, each, batch)
 
-    def _mean(self, head: str, each: Tensor, batch: Batch, count: Tensor | int) -> Tensor:
-        """Mean over rows; a row of a set of less weight counts as a row and adds less."""
+    def _mean(self, head: str, each: Tensor, batch: Batch) -> Tensor:
+        """Mean over rows, weighted or not: batches and shares of them then add up."""
         if head in self.row_weights:
             each = each * self.row_weights[head].to(each.device)[torch.from_numpy(batch.sources)]
-        return each.sum() / count
+        return each.mean()
 
     def _taught(
         self,
@@ -277,4 +279,5 @@ def _row_weights(config: TrainConfig) -> dict[str, Tensor]:
 def _balanced(rows: Rows, labels: int) -> Tensor:
     counts = np.bincount(np.asarray(rows.labels), minlength=labels).clip(min=1)
     weights = np.sqrt(counts.mean() / counts)
-    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+    # Of mean 1 over the rows.
+    return torch.tensor(weights * counts.sum() / (weights @ counts), dtype=torch.float32)

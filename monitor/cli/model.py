@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -20,6 +21,15 @@ from models.errors import MissingExtraError, ModelError
 from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
 from monitor.cli.progress import bar, progress_of
+from monitor.cli.search import run_search
+from monitor.cli.zero_shot import (
+    BaseOption,
+    WayOption,
+    ZeroShotOption,
+    line_writer,
+    refuse_without,
+    report_of,
+)
 
 if TYPE_CHECKING:
     from models.classifier import Prediction
@@ -70,24 +80,43 @@ def train(
     head: Annotated[
         str | None, typer.Option(help="With --data: name of the head, and of the column of labels.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder the bundle is written to.")] = Path("bundle"),
+    search: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a bundle: try settings of the recipe as this TOML file says, on its validation "
+            "split or folds of its training split."
+        ),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder the bundle is written to; with --search, best.toml and search.json."
+        ),
+    ] = Path("bundle"),
     work: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints; default: OUT.checkpoints.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --search: trials as JSON.")] = False,
 ) -> None:
     """Fine-tune a BERT base with one head per question, and write a bundle.
 
     Ends with the int8 graph, calibrated probabilities, a validation curve and MODEL_CARD.md with
     the figures of the test splits. Every key of a recipe is in the reference; --set changes one. Needs
     foreshock[train].
+
+    On several GPUs: torchrun --nproc-per-node N -m monitor.cli train ...; each step's batch is shared out, so
+    that the result is that of one GPU; fit.parallel says how.
+
+    --search never reads the test split. It ends with a table, and the best settings as a recipe for --config.
     """
     with told():
         try:
             from models.training.config import SHIPPED, load_config, make_config
-            from models.training.run import Places
+            from models.training.fitted import Places
+            from models.training.parallel import idle_gpus, rank
             from models.training.run import train as run
         except ImportError as error:
             raise MissingExtraError("training", "train", error.name or "torch") from error
@@ -105,8 +134,17 @@ def train(
             resume=resume,
             command=_command(sys.argv[1:]),
         )
-        console = Console(stderr=True)
+        console = Console(stderr=True, quiet=rank() > 0)
+        if idle := idle_gpus():
+            console.print(
+                f"{idle} more GPUs are there; to use them: torchrun --nproc-per-node {idle + 1} "
+                "-m monitor.cli train ...",
+                soft_wrap=True,
+            )
         with bar(console) as shown:
+            if search is not None:
+                run_search(recipe, search, places, console, shown, as_json)
+                return
             folder = run(recipe, places, _watch(console, shown))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 
@@ -147,6 +185,9 @@ def evaluate(
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
     ] = False,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
     model: _BundlesOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
@@ -159,6 +200,7 @@ def evaluate(
     """
     with told():
         from models.classifier import Classifier
+        from models.report import as_text
 
         if event_map is not None:
             if task != "risk" or len(model or ()) > 1:
@@ -175,14 +217,32 @@ def evaluate(
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
         from models.ensemble import Ensemble
+
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            if target is not None or perturb:
+                raise ModelError("--zero-shot takes neither --target nor --perturb")
+            described = report_of(
+                zero_shot,
+                way,
+                base,
+                model[0] if model else None,
+                file=file,
+                task=task,
+                text=text,
+                label=label,
+                split=split,
+            )
+            typer.echo(json.dumps(described.as_json(), indent=2) if as_json else as_text(described))
+            return
         from models.evaluate import evaluate_file
-        from models.report import as_text
         from models.robustness.report import robustness_report
         from models.tables import read_texts
 
         if perturb and len(model or ()) > 1:
             raise ModelError("--perturb looks at one model: give one --model")
-        members = [Classifier.load(folder, engine, threads) for folder in model or [None]]
+        folders: list[Path | None] = [*model] if model else [None]
+        members = [Classifier.load(folder, engine, threads) for folder in folders]
         with progress_of(task) as progress:
             if perturb:
                 texts = read_texts(file, text, split)
@@ -222,27 +282,36 @@ def classify(
     embedding: Annotated[
         bool, typer.Option("--embedding", help="Write each text's embedding too, of unit length.")
     ] = False,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
 ) -> None:
     """Read texts from standard input, one a line; write one JSON object a line.
 
     Fields: text, language, topic, probability (of the topic), sentiment, score (P(positive) -
     P(negative)), events (risk events with their probabilities), unsure (heads that a person should
     check), model. A text the model does not read (another language, an empty line) has null topic,
-    probability, sentiment and score.
+    probability, sentiment and score. With --zero-shot: text, of each head its label and
+    NAME_probability, and model; every language is read.
     """
     with told():
         from models.routing import Router
 
-        router = Router.load(model or (None,), engine, threads)
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            write = line_writer(zero_shot, way, base, model[0] if model else None)
+        else:
+            router = Router.load(model or (None,), engine, threads)
+            write = partial(_write_predictions, router, language, embedding)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(router, lines, language, embedding)
+                write(lines)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(router: Router, lines: list[str], language: str, embedding: bool) -> None:
+def _write_predictions(router: Router, language: str, embedding: bool, lines: list[str]) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 

@@ -112,6 +112,7 @@ def bundle(
         base={"name": start.name, "sha256": start.sha256},
         method=method,
         architecture=trained.architecture,
+        embedding_space=None,
         marker=None,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,

@@ -29,11 +29,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 WIDTH, INNER, LAYERS = 32, 64, 2
 HEADS = (Head("topic", HeadKind.SINGLE, ("a", "b", "c")),)
 TRAIN, VALID = {"topic": rows(0, 48)}, {"topic": rows(9, 16)}
-BERT = {
+BERT: dict[str, Any] = {
     "vocab_size": 100, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2,
     "intermediate_size": INNER, "max_position_embeddings": 40, "initializer_range": 0.2,
 }  # fmt: skip
-DISTILBERT = {
+DISTILBERT: dict[str, Any] = {
     "vocab_size": 100, "dim": WIDTH, "n_layers": LAYERS, "n_heads": 2, "hidden_dim": INNER,
     "max_position_embeddings": 40, "initializer_range": 0.2,
 }  # fmt: skip

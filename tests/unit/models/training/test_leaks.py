@@ -6,6 +6,7 @@ import random
 import time
 from pathlib import Path
 from string import ascii_lowercase
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_the_sets_of_a_head_are_looked_at_as_one_and_only_the_rows_that_are_read
     )
     assert check_leaks(left_out, load_sources(left_out))["mood"]["same"] == 0
     # Another head is another question.
-    heads = {"mood": {}, "else": {}}
+    heads: dict[str, Any] = {"mood": {}, "else": {}}
     data = [{"head": "mood", "file": str(first)}]
     data.append({"head": "else", "file": str(other), "label": "mood"})
     write(other, "train,up,orion SOARS on beat,a", "valid,up,Zephyr stalls,a")
