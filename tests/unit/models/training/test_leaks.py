@@ -38,7 +38,7 @@ def test_a_text_in_two_splits_is_refused_with_its_rows_and_the_way_out(tmp_path:
     assert "set.csv line 2 (train) and set.csv line 5 (test) 'Acme soars'" in said
     assert "`foreshock data leaks set.csv --text text --kind same`" in said
     assert "`foreshock data split`" in said
-    assert 'leaks = "warn"' in said
+    assert 'leaks = "drop" in the recipe trains without them, "warn" nevertheless' in said
     notes: list[str] = []
     rest = without_leaks(load_sources(recipe), notes.append)
     assert rest[0].splits["train"].texts == ("Acme falls",)
