@@ -98,6 +98,7 @@ def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bund
         base={"name": start.name, "sha256": start.sha256},
         method={"kind": "full"},
         architecture=trained.architecture,
+        embedding_space=None,
         marker=None,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,
