@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
-from models.adapters import has_adapter, of_adapter
+from models.adapters import LASTING, adapted, has_adapter, of_adapter
 from models.base import Base
 from models.bundle import WEIGHTS, Bundle
 from models.compress.layers import drop_layers, kept_layers
@@ -269,6 +269,8 @@ def restore(bundle: Bundle) -> MultiHead:
             state = whole(state, pruned, settings["hidden_size"], settings["num_attention_heads"])
         config = AutoConfig.for_model(**settings)
         encoder = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+        if bundle.method["kind"] in LASTING:
+            encoder = adapted(encoder, bundle.method)
         model = MultiHead(
             encoder,
             bundle.heads,
@@ -285,7 +287,7 @@ def restore(bundle: Bundle) -> MultiHead:
 
 
 def merged(model: MultiHead) -> MultiHead:
-    """Fold the adapter into the encoder, in place, and switch dropout off."""
-    if has_adapter(model.encoder):
+    """Fold the adapter into the encoder, in place, where it can be, and switch dropout off."""
+    if hasattr(model.encoder, "merge_and_unload"):
         model.encoder = model.encoder.merge_and_unload()  # type: ignore[operator]
     return model.eval()

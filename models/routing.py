@@ -39,7 +39,10 @@ class Router:
 
     @classmethod
     def load(
-        cls, bundles: Sequence[Path | None] = (None,), engine: str = "auto", threads: int | None = None
+        cls,
+        bundles: Sequence[Path | None] = (None,),
+        engine: str = "auto",
+        threads: int | None = None,
     ) -> Router:
         """Load bundles and choose their engines; see `Classifier.load`."""
         return cls([Classifier.load(bundle, engine, threads) for bundle in bundles])
@@ -116,6 +119,8 @@ class Router:
         if len(languages) != count:
             raise ValueError(f"{count} texts but {len(languages)} languages")
         for classifier in self.classifiers:
-            chosen = [i for i, code in enumerate(languages) if self._by_language.get(code) is classifier]
+            chosen = [
+                i for i, code in enumerate(languages) if self._by_language.get(code) is classifier
+            ]
             if chosen:
                 yield classifier, chosen

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -92,6 +92,7 @@ def read_splits(
     by: bool = True,
     separator: str = SEPARATOR,
     ignore_unknown: bool = False,
+    only: Collection[str] | None = None,
 ) -> dict[str, Labelled]:
     """Read a labelled file.
 
@@ -113,6 +114,8 @@ def read_splits(
     ignore_unknown
         Leave out labels that the head does not have, and with its only label the row, instead of
         refusing the file.
+    only
+        Splits to read: nothing is looked at in rows of others.
 
     Raises
     ------
@@ -129,6 +132,9 @@ def read_splits(
     for line, row in checked_rows(path, columns):
         if any(row[column] != value for column, value in where.items()):
             continue
+        split = row["split"] if by else ""
+        if only is not None and split not in only:
+            continue
         names = label_names(row[label], head.kind, separator)
         if ignore_unknown:
             names = [name for name in names if name in index]
@@ -137,7 +143,6 @@ def read_splits(
         for name in names:
             if name not in index:
                 unknown.setdefault(name, line)
-        split = row["split"] if by else ""
         texts.setdefault(split, []).append(model_input(row[text]))
         numbers.setdefault(split, []).append([index.get(name, 0) for name in names])
         if target is not None:

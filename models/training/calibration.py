@@ -34,7 +34,7 @@ def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle
         With both; not written.
     """
     classifier = Classifier.load(draft.folder, "openvino")
-    temperatures, thresholds = {}, {}
+    temperatures, thresholds = dict(draft.temperatures), dict(draft.thresholds)
     for source in own:
         head, part = source.head, source.splits["valid"]
         if head.kind is HeadKind.TARGET:

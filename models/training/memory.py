@@ -145,7 +145,9 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
         optimiser=_FLOAT * (head * 2 + sum(_states(config.fit.optimiser, s) for s in shapes)),
         average=_FLOAT * moving,
         copies=2 * linear if low and layers else 0,
-        row=config.max_tokens * _token(config, sizes, layers, fused) * (2 if config.fit.rdrop else 1),
+        row=config.max_tokens
+        * _token(config, sizes, layers, fused)
+        * (2 if config.fit.rdrop else 1),
         rows=max(entry.batch for entry in config.heads.values()),
         between=2 * _FLOAT * moving,  # the last weights aside, and a copy of the best to save
     )

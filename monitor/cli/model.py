@@ -14,18 +14,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from models.errors import MissingExtraError, ModelError
 from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
+from monitor.cli.progress import bar, progress_of
+from monitor.cli.search import run_search
 
 if TYPE_CHECKING:
     from models.classifier import Prediction
@@ -37,6 +32,14 @@ EngineName = Literal["auto", "openvino", "torch"]
 _BundleOption = Annotated[
     Path | None,
     typer.Option("--model", help="Folder of a bundle; default: the one that comes with foreshock."),
+]
+_BundlesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        help="Folder of a bundle; default: the one that comes with foreshock. Repeat for several: "
+        "measured as an ensemble, by the mean of their calibrated probabilities.",
+    ),
 ]
 _EngineOption = Annotated[
     EngineName,
@@ -68,24 +71,43 @@ def train(
     head: Annotated[
         str | None, typer.Option(help="With --data: name of the head, and of the column of labels.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder the bundle is written to.")] = Path("bundle"),
+    search: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a bundle: try settings of the recipe as this TOML file says, on its validation "
+            "split or folds of its training split."
+        ),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder the bundle is written to; with --search, best.toml and search.json."
+        ),
+    ] = Path("bundle"),
     work: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints; default: OUT.checkpoints.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --search: trials as JSON.")] = False,
 ) -> None:
     """Fine-tune a BERT base with one head per question, and write a bundle.
 
     Ends with the int8 graph, calibrated probabilities, a validation curve and MODEL_CARD.md with
     the figures of the test splits. Every key of a recipe is in the reference; --set changes one. Needs
     foreshock[train].
+
+    On several GPUs: torchrun --nproc-per-node N -m monitor.cli train ...; each step's batch is shared out, so
+    that the result is that of one GPU; fit.parallel says how.
+
+    --search never reads the test split. It ends with a table, and the best settings as a recipe for --config.
     """
     with told():
         try:
             from models.training.config import SHIPPED, load_config, make_config
-            from models.training.run import Places
+            from models.training.fitted import Places
+            from models.training.parallel import idle_gpus, rank
             from models.training.run import train as run
         except ImportError as error:
             raise MissingExtraError("training", "train", error.name or "torch") from error
@@ -103,9 +125,18 @@ def train(
             resume=resume,
             command=_command(sys.argv[1:]),
         )
-        console = Console(stderr=True)
-        with _bar(console) as bar:
-            folder = run(recipe, places, _watch(console, bar))
+        console = Console(stderr=True, quiet=rank() > 0)
+        if idle := idle_gpus():
+            console.print(
+                f"{idle} more GPUs are there; to use them: torchrun --nproc-per-node {idle + 1} "
+                "-m monitor.cli train ...",
+                soft_wrap=True,
+            )
+        with bar(console) as shown:
+            if search is not None:
+                run_search(recipe, search, places, console, shown, as_json)
+                return
+            folder = run(recipe, places, _watch(console, shown))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 
 
@@ -115,9 +146,7 @@ def evaluate(
         str, typer.Option(help="Which head: topic, sentiment, target, ...; or risk, with --map.")
     ],
     text: Annotated[str, typer.Option(help="Column of the texts.")],
-    label: Annotated[
-        str, typer.Option(help="Column of the labels; see --separator for several.")
-    ],
+    label: Annotated[str, typer.Option(help="Column of the labels; see --separator for several.")],
     target: Annotated[
         str | None, typer.Option(help="Column of the company asked about, for a target head.")
     ] = None,
@@ -147,12 +176,12 @@ def evaluate(
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
     ] = False,
-    model: _BundleOption = None,
+    model: _BundlesOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
-    """Measure a model, or with --map how risk events are read, on a labelled file.
+    """Measure a model, several as an ensemble, or with --map how risk events are read.
 
     Prints n, accuracy, macro_f1, weighted_f1, ece (expected calibration error, 15 bins of equal
     width, Guo et al. 2017), accuracy on the surest rows, figures per class and the confusion matrix.
@@ -161,8 +190,8 @@ def evaluate(
         from models.classifier import Classifier
 
         if event_map is not None:
-            if task != "risk":
-                raise ModelError("--map goes with --task risk")
+            if task != "risk" or len(model or ()) > 1:
+                raise ModelError("--map goes with --task risk and one --model")
             events = evaluate_events(
                 file,
                 text,
@@ -170,30 +199,27 @@ def evaluate(
                 split,
                 event_map,
                 events_by,
-                lambda: Classifier.load(model, engine, threads),
+                lambda: Classifier.load(model[0] if model else None, engine, threads),
             )
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
+        from models.ensemble import Ensemble
         from models.evaluate import evaluate_file
         from models.report import as_text
         from models.robustness.report import robustness_report
         from models.tables import read_texts
 
-        classifier = Classifier.load(model, engine, threads)
-        console = Console(stderr=True)
-        with _bar(console) as bar:
-            row = bar.add_task(f"reading {file.name}", total=None)
-
-            def progress(done: int, total: int) -> None:
-                bar.update(row, description=task, completed=done, total=total)
-
+        if perturb and len(model or ()) > 1:
+            raise ModelError("--perturb looks at one model: give one --model")
+        members = [Classifier.load(folder, engine, threads) for folder in model or [None]]
+        with progress_of(task) as progress:
             if perturb:
                 texts = read_texts(file, text, split)
-                found = robustness_report(classifier, texts, task, progress=progress)
+                found = robustness_report(members[0], texts, task, progress=progress)
                 typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
                 return
             report = evaluate_file(
-                classifier,
+                Ensemble(members),
                 file,
                 task,
                 text,
@@ -296,16 +322,16 @@ def _arriving(stream: BinaryIO) -> Iterator[list[str]]:
             yield lines
 
 
-def _watch(console: Console, bar: Progress) -> Watch:
+def _watch(console: Console, shown: Progress) -> Watch:
     from models.training.loop import Watch
 
-    row = bar.add_task("starting", total=None)
+    row = shown.add_task("starting", total=None)
 
     def phase(what: str) -> None:
-        bar.update(row, description=what, completed=0, total=None)
+        shown.update(row, description=what, completed=0, total=None)
 
     def step(done: int, total: int, loss: float) -> None:
-        bar.update(row, description=f"training, loss {loss:.3f}", completed=done, total=total)
+        shown.update(row, description=f"training, loss {loss:.3f}", completed=done, total=total)
 
     def epoch(figures: Epoch) -> None:
         heads = ", ".join(
@@ -314,7 +340,10 @@ def _watch(console: Console, bar: Progress) -> Watch:
         )
         console.print(f"epoch {figures.number + 1}: loss {figures.train_loss:.4f}; valid: {heads}")
 
-    return Watch(phase, step, epoch)
+    def note(what: str) -> None:
+        console.print(f"note: {what}", markup=False, highlight=False, soft_wrap=True)
+
+    return Watch(phase, step, epoch, note)
 
 
 def _command(arguments: list[str]) -> str:
@@ -325,19 +354,6 @@ def _command(arguments: list[str]) -> str:
         del kept[at : at + 2]
     named = [Path(a).name if Path(a).is_absolute() else a for a in kept]
     return shlex.join(["foreshock", *named])
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _vector(prediction: Prediction) -> list[float] | None:

@@ -86,7 +86,9 @@ def test_two_bundles_for_one_language_are_refused(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     other = bundle(tmp_path / "third", tiny.base(tmp_path / "base"), ("fr",), 7)
-    with pytest.raises(BundleError, match=r"two bundles read 'fr': .*second and .*third; leave one"):
+    with pytest.raises(
+        BundleError, match=r"two bundles read 'fr': .*second and .*third; leave one"
+    ):
         Router.load((*folders, other), "openvino", 1)
     with pytest.raises(BundleError, match="two bundles read 'en'"):
         Router.load((folders[0], folders[0]), "openvino", 1)
@@ -103,7 +105,9 @@ def test_the_company_is_asked_about_in_the_bundle_of_the_texts_language(
     folders: tuple[Path, Path],
 ) -> None:
     """The shipped bundle has a target head, the other has none."""
-    both = Router([Classifier.load(None, "openvino", 1), Classifier.load(folders[1], "openvino", 1)])
+    both = Router(
+        [Classifier.load(None, "openvino", 1), Classifier.load(folders[1], "openvino", 1)]
+    )
     assert both.reads_targets
     assert both.languages == {"en", "de", "fr"}
     text = "Acme wins suit against Beta"

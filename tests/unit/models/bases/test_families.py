@@ -24,7 +24,8 @@ from models.errors import BundleError
 from models.labels import Head, HeadKind
 from models.targets import MARKER
 from models.training.config import make_config
-from models.training.run import Places, train
+from models.training.fitted import Places
+from models.training.run import train
 from tests.unit.models.bases import tiny
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
@@ -105,7 +106,7 @@ def test_as_many_tokens_as_a_base_has_positions_for(family: str, tmp_path: Path)
     assert model(torch.full((1, 40), 3))[0].shape == (1, 2)
     with pytest.raises((IndexError, RuntimeError)):
         model(torch.full((1, 41), 3))
-    with pytest.raises(BundleError, match="max_tokens = 41: .* reads 40 tokens at most"):
+    with pytest.raises(BundleError, match=r"max_tokens = 41: .* reads 40 tokens at most"):
         check_length(base, 41)
 
 
@@ -133,7 +134,7 @@ def test_a_row_does_not_see_its_padding(family: str, tmp_path: Path) -> None:
 
 def test_the_marker_stands_in_a_text_as_a_name_does(tmp_path: Path) -> None:
     """Vocabularies that write the space before a word would otherwise see one that no name leaves."""
-    from models.training.run import _save_tokenizer
+    from models.training.fitted import _save_tokenizer
 
     base = resolve_base(str(tiny.save("roberta", tmp_path / "base")))
     number = _save_tokenizer(base, tmp_path / TOKENIZER, [Head("t", HeadKind.TARGET, ("a", "b"))])
