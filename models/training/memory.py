@@ -10,7 +10,7 @@ holds for other precisions, fused attention and adapters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from models.training.config import TrainConfig
 #: Left free: CUDA's context and workspaces, and holes between the allocator's blocks.
 RESERVE_BYTES = 1 << 30
 _FLOAT = 4
+_MIB, _GIB = 1 << 20, 1 << 30
 #: Encoders whose sizes are known here, by the last part of their hub name.
 KNOWN: dict[str, dict[str, Any]] = {
     "bert-base-uncased": {"model_type": "bert", "vocab_size": 30_522},
@@ -88,6 +89,18 @@ class Estimate:
         free = memory_bytes - RESERVE_BYTES - self.standing
         rows = max(0, (free - self.copies) // self.row) if free >= self.between else 0
         return int(rows - rows % 8 if rows > 8 else rows)
+
+    def summary(self, memory_bytes: int) -> str:
+        """One line: what stands, what a row takes, the run's peak, the batch that a device holds."""
+        return (
+            f"{self.standing / _GIB:.2f} GiB stand, {self.row / _MIB:.1f} MiB a row; "
+            f"{(self.peak + RESERVE_BYTES) / _GIB:.2f} GiB with batches of {self.rows}; "
+            f"{memory_bytes / _GIB:g} GiB hold batches of {self.fitting_rows(memory_bytes)}"
+        )
+
+    def as_json(self) -> dict[str, int]:
+        """Every figure, in bytes but for the counts."""
+        return {**asdict(self), "reserve": RESERVE_BYTES, "peak": self.peak}
 
 
 def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Estimate:
@@ -153,12 +166,12 @@ def _token(config: TrainConfig, sizes: PretrainedConfig, layers: int, fused: boo
     heads = int(sizes.num_attention_heads)
     weights = heads * _FLOAT if fused else heads * config.max_tokens * (2 * size + 1)
     layer = values * size + norms + masks + weights
-    # In flight while the layer is computed, backwards too: gradients of the inner values and of the output.
-    flight = (2 * inner + 4 * width) * _FLOAT + (
-        0 if fused else 2 * heads * config.max_tokens * size
-    )
+    # In flight while a layer is computed backwards: gradients of the inner values and around them.
+    flight = (inner + 4 * width) * _FLOAT + (0 if fused else heads * config.max_tokens * size)
     around = 4 * width * _FLOAT  # embeddings, the last layer's output and its mean
-    if config.fit.gradient_checkpointing and layers:
+    if not layers:  # only forwards
+        return flight // 2 + around
+    if config.fit.gradient_checkpointing:
         return layers * width * _FLOAT + layer + flight + around
     return layers * layer + flight + around
 

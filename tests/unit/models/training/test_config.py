@@ -17,7 +17,9 @@ GOOD = '[heads.topic]\n[[data]]\nhead = "topic"\nfile = "topic.csv"\n'
 def test_every_recipe_of_the_package_is_one(path: Path) -> None:
     config = load_config(path)
     assert config.heads
-    assert all(entry.licence == "MIT" for entry in config.data)
+    # What is shipped learns from MIT data only; the others say what theirs is.
+    allowed = {"MIT"} if path.stem.startswith("foreshock-en") else {"MIT", "research"}
+    assert {entry.licence for entry in config.data} <= allowed
 
 
 def test_a_change_wins_over_the_file(tmp_path: Path) -> None:
