@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[4]
 def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
-         "--master-port=0", "-m", "tests.support.ranks", *map(str, arguments)],
+         "--standalone", "-m", "tests.support.ranks", *map(str, arguments)],
         cwd=ROOT, capture_output=True, text=True, timeout=550,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
