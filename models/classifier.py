@@ -36,6 +36,8 @@ class Prediction:
         probabilities, most probable first.
     embedding
         Of unit length, ``(width,) float32``, in the bundle's `embedding_space`.
+    model_version, bundle_hash
+        Of the bundle that read it: its name and version, and its hash.
     """
 
     topic: str | None = None
@@ -45,6 +47,8 @@ class Prediction:
     unsure: frozenset[str] = frozenset()
     events: Mapping[str, float] = field(default_factory=dict)
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    model_version: str | None = None
+    bundle_hash: str | None = None
 
     @property
     def read(self) -> bool:
@@ -168,6 +172,11 @@ class Classifier:
             head.kind is HeadKind.TARGET and head.labels == SENTIMENTS for head in self.bundle.heads
         )
 
+    @property
+    def reads_events(self) -> bool:
+        """Whether the bundle reads any number of risk events."""
+        return any(h.name == "risk" and h.kind is HeadKind.MULTI for h in self.bundle.heads)
+
     def predict_targets(
         self, texts: Sequence[str], names: Sequence[Sequence[str]]
     ) -> list[Prediction]:
@@ -179,6 +188,8 @@ class Classifier:
                 sentiment=SENTIMENTS[best],
                 sentiment_probabilities=(low, middle, high),
                 unsure=frozenset({"target"} if max(low, middle, high) < least else ()),
+                model_version=self.bundle.model_version,
+                bundle_hash=self.bundle.hash,
             )
             for best, (low, middle, high) in zip(
                 found.argmax(axis=1).tolist(), found.tolist(), strict=True
@@ -295,6 +306,8 @@ class Classifier:
                 ),
                 events=told,
                 embedding=vector,
+                model_version=self.bundle.model_version,
+                bundle_hash=self.bundle.hash,
             )
             for first, second, told, vector in zip(topic, mood, events, vectors, strict=True)
         ]
@@ -302,11 +315,10 @@ class Classifier:
     def _events(self, found: NDArray[np.float64] | None, count: int) -> list[dict[str, float]]:
         """Risk events of each text that are probable enough, most probable first."""
         events: list[dict[str, float]] = [{} for _ in range(count)]
-        head = next((head for head in self.bundle.heads if head.name == "risk"), None)
-        if found is None or head is None or head.kind is not HeadKind.MULTI:
+        if found is None or not self.reads_events:
             return events
         rows, columns = np.nonzero(found >= self.bundle.thresholds["risk"])
         values = found[rows, columns]
         for at in np.argsort(-values, kind="stable").tolist():
-            events[rows[at]][head.labels[columns[at]]] = float(values[at])
+            events[rows[at]][self.bundle.labels["risk"][columns[at]]] = float(values[at])
         return events

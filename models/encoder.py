@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
-from models.adapters import has_adapter, of_adapter
+from models.adapters import LASTING, adapted, has_adapter, of_adapter
 from models.base import Base
 from models.bundle import WEIGHTS, Bundle
 from models.compress.layers import drop_layers, kept_layers
@@ -26,6 +26,8 @@ ENCODER_PREFIX = "encoder."
 EMBEDDING_PREFIX = "embedding."
 # Of a configuration, what says where it came from and not what it is.
 _PROVENANCE = ("architectures", "dtype", "transformers_version")
+#: How the families call the dropout of their layers; the last two are DistilBERT's.
+_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ def build(
     """
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
     if encoder_dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        for name in _DROPOUTS:
             if hasattr(config, name):
                 setattr(config, name, encoder_dropout)
     encoder = AutoModel.from_pretrained(
@@ -266,8 +268,17 @@ def restore(bundle: Bundle) -> MultiHead:
         if pruned:
             state = whole(state, pruned, settings["hidden_size"], settings["num_attention_heads"])
         config = AutoConfig.for_model(**settings)
-        encoder = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
-        model = MultiHead(encoder, bundle.heads, marker=bundle.marker)
+        encoder = AutoModel.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=torch.float32, **_without_pooler(config)
+        )
+        if bundle.method["kind"] in LASTING:
+            encoder = adapted(encoder, bundle.method)
+        model = MultiHead(
+            encoder,
+            bundle.heads,
+            marker=bundle.marker,
+            embedding=bundle.embedding_space is not None,
+        )
         model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(
@@ -278,7 +289,7 @@ def restore(bundle: Bundle) -> MultiHead:
 
 
 def merged(model: MultiHead) -> MultiHead:
-    """Fold the adapter into the encoder, in place, and switch dropout off."""
-    if has_adapter(model.encoder):
+    """Fold the adapter into the encoder, in place, where it can be, and switch dropout off."""
+    if hasattr(model.encoder, "merge_and_unload"):
         model.encoder = model.encoder.merge_and_unload()  # type: ignore[operator]
     return model.eval()

@@ -87,7 +87,7 @@ def load_masked(base: Base, max_tokens: int) -> MaskedLanguage:
         )
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
     loud = logging.get_verbosity()
-    logging.set_verbosity_error()  # a base without the head is no "corrupted checkpoint"
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call] # a base without the head is no "corrupted checkpoint"
     try:
         model, found = AutoModelForMaskedLM.from_pretrained(
             base.folder,

@@ -68,6 +68,6 @@ def quantise(graph: Any, calibration: Sequence[Ids]) -> Any:
                 # CPUs without VNNI add two products in 16 bits, which overflows at full range: weights
                 # of seven bits give every CPU the same numbers.
                 overflow_fix=OverflowFix.ENABLE,
-                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA)
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA),
             ),
         )

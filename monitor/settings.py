@@ -101,12 +101,22 @@ class ModelSettings(Section):
     """What classifies."""
 
     bundle: Path | None = Field(None, description="Folder of a bundle; the shipped one by default.")
+    bundles: tuple[Path, ...] = Field(
+        (),
+        description="Folders of further bundles. A text is read by the bundle that lists its language, "
+        "by `bundle` where no language is known.",
+    )
     engine: Literal["auto", "openvino", "torch"] = Field(
         "auto", description="`auto` takes CUDA where it works, else `openvino` on the CPU."
     )
     threads: int | None = Field(
         None, ge=1, description="Threads of the CPU engine; all by default."
     )
+
+    @property
+    def folders(self) -> tuple[Path | None, ...]:
+        """Every bundle, the main one first; None is the shipped one."""
+        return (self.bundle, *self.bundles)
 
 
 class WatchlistSettings(Section):

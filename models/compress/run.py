@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from models.adapters import has_adapter
 from models.base import resolve_base
 from models.bundle import shipped_bundle
 from models.compress import heads, layers, vocabulary
@@ -137,6 +138,11 @@ def compress(
         return _base(config, progress)
     progress("loading the model")
     source = load_trained(config.model)
+    if config.method == "prune-heads" and has_adapter(source.model.encoder):
+        raise ModelError(
+            f"prune-heads would cut through the {source.bundle.method['kind']} adapter of "
+            f"{source.bundle.name}; use another method, or train a bundle with adapter.kind = 'lora'"
+        )
     sample = _sample(config, source)
     texts = config.texts or (sample.texts if sample else ())
     what, how, tokenizer = _apply(config, source, sample, texts, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,10 @@ from models.base import PACKAGED, resolve_base
 from models.bundle import TOKENIZER, load_bundle
 from models.dataset.near import Progress
 from models.errors import MissingExtraError
-from models.tokens import encode, equal_length_batches, load_tokenizer
+from models.tokens import Ids, encode, equal_length_batches, load_tokenizer
+
+if TYPE_CHECKING:
+    from models.encoder import MultiHead
 
 _TOKENS = 2_048  # of a batch
 
@@ -53,8 +57,6 @@ def embeddings(
         When base or bundle cannot be loaded.
     """
     try:
-        import torch
-
         from models.encoder import build, restore
     except ImportError as error:
         raise MissingExtraError("embedding texts", "train", error.name or "torch") from error
@@ -66,12 +68,32 @@ def embeddings(
         verified = load_bundle(bundle)
         model = restore(verified)
         tokenizer = load_tokenizer(verified.path(TOKENIZER), verified.max_tokens)
-    result = np.zeros((len(texts), model.width), dtype=np.float32)
+    return pooled(model, encode(tokenizer, texts), pooling, progress)
+
+
+def pooled(
+    model: MultiHead,
+    ids: Sequence[Ids],
+    pooling: str = "mean",
+    progress: Progress = lambda done, total: None,
+    unit: bool = True,
+) -> NDArray[np.float32]:
+    """Embeddings of rows of token ids, ``(rows, width) float32``, without dropout; see `embeddings`.
+
+    With `unit`, of unit length; else as the heads see them.
+    """
+    import torch
+
+    device = next(model.parameters()).device
+    model.eval()
+    result = np.zeros((len(ids), model.width), dtype=np.float32)
     done = 0
     with torch.inference_mode():
-        for positions, ids in equal_length_batches(encode(tokenizer, texts), _TOKENS):
-            pooled = model.pooled(torch.from_numpy(ids), pooling=pooling)
-            result[positions] = torch.nn.functional.normalize(pooled, dim=1).numpy()
+        for positions, batch in equal_length_batches(ids, _TOKENS):
+            found = model.pooled(torch.from_numpy(batch).to(device), pooling=pooling)
+            if unit:
+                found = torch.nn.functional.normalize(found, dim=1)
+            result[positions] = found.cpu().numpy()
             done += len(positions)
-            progress(done, len(texts))
+            progress(done, len(ids))
     return result

@@ -61,7 +61,7 @@ class OpenVinoEngine:
                 f"{bundle.path(GRAPH)}: OpenVINO cannot load it: {error}; "
                 "train the bundle with this foreshock, or reinstall openvino"
             ) from error
-        self._outputs = [compiled.output(head) for head in bundle.labels]
+        self._outputs = [compiled.output(name) for name in bundle.outputs]
         self._queue = openvino.AsyncInferQueue(compiled, threads)
         self._queue.set_callback(self._collect)
         self._lock = Lock()

@@ -53,13 +53,18 @@ def model_card(
                 f"`{teacher['base_sha256']}`), {distil['weight']:.0%} of the loss"
                 for teacher in distil["teachers"]
             ),
+            *(
+                f"- goes on from `{bundle.training[key]['name']}` (bundle hash "
+                f"`{bundle.training[key]['hash']}`)" + how
+                for key, how in (("start", ""), ("remember", ", kept to its answers"))
+                if key in bundle.training
+            ),
             f"- bundle hash: `{bundle.hash}`",
             f"- base SHA-256: `{bundle.base['sha256']}`",
             "",
             "## Figures",
             "",
-            "Splits are leak-free: no normalised text stands in two of them. Nothing was chosen on "
-            "the test split.",
+            f"{_leaks(bundle)} Nothing was chosen on the test split.",
             "",
             *_comparison(found),
             "",
@@ -109,6 +114,14 @@ def model_card(
     )
 
 
+def _leaks(bundle: Bundle) -> str:
+    found = {h: n["same"] for h, n in bundle.training.get("leaks", {}).items() if n["same"]}
+    if not found:
+        return "Splits are leak-free: no normalised text stands in two of them."
+    told = ", ".join(f"{count} of {head}" for head, count in found.items())
+    return f"**Splits leak**: training texts that stand in validation or test splits too: {told}."
+
+
 def _heads(bundle: Bundle) -> str:
     return ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in bundle.heads)
 
@@ -117,6 +130,10 @@ def _method(method: Any) -> str:
     kind = method["kind"]
     if "rank" in method:
         return f"{kind} of rank {method['rank']} on every linear layer of the encoder"
+    if kind == "bottleneck":
+        return f"bottleneck adapters ({method['layout']}), 1/{method['reduction']} of the width"
+    if "length" in method:
+        return f"{method['length']} {kind} vectors"
     return {"full": "every weight", "frozen": "the heads only"}.get(kind, str(kind))
 
 

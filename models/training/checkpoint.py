@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.errors import ModelError
+from models.training.parallel import parted, whole
 
 #: Settings a resumed run may change.
-EXTENDABLE = frozenset({"epochs", "patience"})
+EXTENDABLE = frozenset({"fit.epochs", "fit.patience", "fit.parallel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def take(
         for name, value in optimiser.state[parameter].items():
             if value is not None:
                 tensors[f"state.{i}.{name}"] = torch.as_tensor(value)
-    return {k: v.cpu().contiguous().clone() for k, v in tensors.items()}
+    return {k: whole(v).cpu().contiguous().clone() for k, v in tensors.items()}
 
 
 @torch.no_grad()
@@ -48,33 +49,40 @@ def put_back(
 ) -> None:
     """Undo `take`, in place."""
     for i, parameter in enumerate(moving):
-        parameter.copy_(tensors[f"weight.{i}"])
+        parameter.copy_(parted(tensors[f"weight.{i}"], parameter))
         prefix = f"state.{i}."
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if state:
             optimiser.state[parameter] = {
-                name: tensor if name == "step" else tensor.to(parameter.device)
+                name: tensor if name == "step" else parted(tensor, parameter)
                 for name, tensor in state.items()
             }
     for i, kept in enumerate(shadow):
-        kept.copy_(tensors[f"average.{i}"])
+        kept.copy_(parted(tensors[f"average.{i}"], kept))
 
 
 def save(
     folder: Path, tensors: dict[str, Tensor], curve: list[dict[str, Any]], config: dict[str, Any]
 ) -> None:
-    """Write the state after an epoch; ``progress.json`` last, for it names the tensors' epoch."""
+    """Write the state after an epoch: what a run goes on from is whole, whenever it dies.
+
+    Tensors go into a file of their own, ``progress.json`` is replaced, then older tensors are removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "last.safetensors", tensors, {"epochs": str(len(curve))})
+    current = _tensors(folder, len(curve))
+    _replace(current, tensors)
     part = folder / "progress.json.part"
     part.write_text(json.dumps({"config": config, "curve": curve}, indent=1), encoding="utf-8")
     os.replace(part, folder / "progress.json")
+    for older in folder.glob(_tensors(folder, "*").name):
+        if older != current:
+            older.unlink()
 
 
 def save_best(folder: Path, state: dict[str, Tensor]) -> None:
     """Write the weights of the best epoch so far."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "best.safetensors", state, {})
+    _replace(folder / "best.safetensors", state)
 
 
 def load_best(folder: Path) -> dict[str, Tensor]:
@@ -90,10 +98,8 @@ def load(folder: Path, config: dict[str, Any]) -> Checkpoint | None:
     Raises
     ------
     ModelError
-        When the run in `folder` was made with another configuration, or died while writing.
+        When the run in `folder` was made with another configuration, or its tensors are gone.
     """
-    from safetensors import safe_open
-
     progress = folder / "progress.json"
     if not progress.is_file():
         return None
@@ -107,17 +113,19 @@ def load(folder: Path, config: dict[str, Any]) -> Checkpoint | None:
             f"{progress}: that run was made with {was}; resume with the same options, "
             "or train anew without --resume"
         )
-    with safe_open(folder / "last.safetensors", framework="pt") as file:
-        epochs = int((file.metadata() or {})["epochs"])
-    if epochs != len(saved["curve"]):
+    tensors = _tensors(folder, len(saved["curve"]))
+    if not tensors.is_file():
         raise ModelError(
-            f"{folder}: last.safetensors is of epoch {epochs} and progress.json of epoch "
-            f"{len(saved['curve'])}: the run died while writing them; train anew without --resume"
+            f"{tensors}: not there, though {progress} names it; remove {folder} and train anew"
         )
-    return Checkpoint(load_file(folder / "last.safetensors"), saved["curve"])
+    return Checkpoint(load_file(tensors), saved["curve"])
 
 
-def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+def _tensors(folder: Path, epochs: int | str) -> Path:
+    return folder / f"epoch-{epochs}.safetensors"
+
+
+def _replace(path: Path, tensors: dict[str, Tensor]) -> None:
     part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata)
+    save_file(tensors, part)
     os.replace(part, path)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.base import PACKAGED
 from models.errors import ModelError
 from models.labels import EMBEDDING, HeadKind
+from models.tables import SEPARATOR
 
 RECIPES = Path(__file__).with_name("recipes")
 #: The recipe of the shipped bundle.
@@ -57,7 +58,22 @@ class DataConfig(_Section):
     where: dict[str, str] = Field(
         default_factory=dict, description="Only rows whose columns hold these values."
     )
+    separator: Annotated[str, Field(min_length=1)] = Field(
+        SEPARATOR, description="Between the labels of one row, for a head with several."
+    )
+    ignore_unknown: bool = Field(
+        False,
+        description="Leave out labels that the head does not have, instead of refusing the file.",
+    )
     licence: str = Field("not stated", description="As its publisher states it, for the card.")
+    sha256: str | None = Field(
+        None, description="Hash that the file must have, as hex; by default any."
+    )
+    weight: Positive = Field(
+        1.0, description="Of each row's label in the loss; less than 1 for labels no person gave."
+    )
+    augment: Share | None = Field(None, description="Instead of augment.share, for this set.")
+    replay: bool = Field(False, description="Old rows: they get replay.share of each batch.")
 
 
 class TrimConfig(_Section):
@@ -89,12 +105,31 @@ class EmbeddingConfig(_Section):
 class AdapterConfig(_Section):
     """What moves in the encoder."""
 
-    kind: Literal["full", "frozen", "lora", "dora", "adalora", "ia3"] = Field(
+    kind: Literal[
+        "full", "frozen", "lora", "dora", "adalora", "ia3", "bottleneck", "prefix", "prompt"
+    ] = Field(
         "lora",
-        description="full trains every weight, frozen the heads only, the others through peft.",
+        description="full: every weight; frozen: the heads only; lora: a low-rank change of each "
+        "linear layer (Hu et al. 2021); dora: direction and size apart (Liu et al. 2024); adalora: "
+        "ranks move to where they matter (Zhang et al. 2023); ia3: scales of keys, values and "
+        "feed-forward (Liu et al. 2022); these four fold into the weights. bottleneck: small networks "
+        "after sub-layers (Houlsby et al. 2019); prefix: keys and values before each layer's own (Li "
+        "and Liang 2021); prompt: vectors before the text (Lester et al. 2021); these three stay in "
+        "the model and take a share of its speed.",
     )
     rank: Count = Field(32, description="Of lora, dora and adalora.")
     alpha: Count | None = Field(None, description="Scale times rank; by default twice the rank.")
+    reduction: Count = Field(
+        16, description="bottleneck: width of the encoder over that of the small network."
+    )
+    layout: Literal["pfeiffer", "houlsby"] = Field(
+        "pfeiffer",
+        description="bottleneck: after the feed-forward part (Pfeiffer et al. 2021), or after the "
+        "attention as well (Houlsby et al. 2019).",
+    )
+    length: Annotated[int, Field(ge=1, le=512)] = Field(
+        16, description="prefix, prompt: vectors; they take nothing of max_tokens."
+    )
     freeze_embeddings: bool = Field(False, description="full: keep the embeddings as they are.")
     freeze_layers: int = Field(0, ge=0, description="full: keep so many lowest layers as they are.")
 
@@ -144,10 +179,16 @@ class FitConfig(_Section):
     fgm: float = Field(
         0.0, ge=0, description="Size of an adversarial step on the embeddings (Miyato et al. 2017)."
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="Of matrix products; weights and their gradients are float32."
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of matrix products; weights and their gradients are float32. auto: bfloat16 where "
+        "the processor has instructions for it, without which it is many times slower.",
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
+    parallel: Literal["ddp", "fsdp"] = Field(
+        "ddp",
+        description="Under torchrun. ddp: a process holds the whole model; fsdp: a part (Zhao et al. 2023).",
+    )
     seed: int = Field(13, description="Of fresh weights, row order and dropout.")
 
 
@@ -157,6 +198,54 @@ class DistilConfig(_Section):
     teachers: tuple[str, ...] = Field((), description="Folders of bundles.")
     weight: Share = Field(0.5, description="Share of the loss that follows them.")
     temperature: Positive = Field(2.0, description="Softens teachers and student alike.")
+
+
+class AugmentConfig(_Section):
+    """Training rows read in another form, a new draw every epoch, under the label they have.
+
+    Validation and test splits stay as they are, no row becomes a text of theirs, and the company a target
+    row asks about stays in the text. Teachers are asked about the changed text.
+    """
+
+    share: Share = Field(0.0, description="Of a set's rows in each epoch; 0 for none.")
+    kinds: tuple[Literal["entities", "numbers", "synonyms", "back_translation"], ...] = Field(
+        ("entities", "numbers", "synonyms"),
+        description="Applied one after the other; see `models.dataset.augment`.",
+    )
+    heads: tuple[str, ...] = Field((), description="Only sets of these heads; by default all.")
+    companies: str | None = Field(
+        None, description="YAML of companies by sector to swap; by default the built-in list."
+    )
+    synonyms: str | None = Field(
+        None, description="YAML list of groups of words; by default the built-in list."
+    )
+    away: str | None = Field(
+        None, description="back_translation: folder of a model into another language."
+    )
+    back: str | None = Field(None, description="back_translation: folder of the model back.")
+
+
+class ReplayConfig(_Section):
+    """Old rows among the new, against forgetting (experience replay: Chaudhry et al. 2019)."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25,
+        description="Of each batch of a head with old rows; a head with no others gets that share of its "
+        "batch.",
+    )
+    bundle: str | None = Field(
+        None,
+        description="Folder of a bundle whose own training sets are old rows, besides [[data]] entries with "
+        "replay = true.",
+    )
+
+
+class RememberConfig(_Section):
+    """Answers of the model before, as a penalty against forgetting (Li and Hoiem 2016, section 3)."""
+
+    weight: float = Field(0.0, ge=0, description="Of the distance to its answers; 0 for none.")
+    bundle: str | None = Field(None, description="Folder of its bundle; by default start.")
+    temperature: Positive = Field(2.0, description="Softens its answers and ours alike.")
 
 
 class FewShotConfig(_Section):
@@ -187,6 +276,11 @@ class TrainConfig(_Section):
     version: str = Field("1", description="Of the bundle.")
     languages: tuple[str, ...] = Field(("en",), description="ISO 639-1 codes the model will read.")
     base: str = Field(PACKAGED, description="Package, local folder or hub name of the encoder.")
+    start: str | None = Field(
+        None,
+        description="Folder of a bundle to go on from, instead of base: its encoder, and its heads whose "
+        "names and labels agree.",
+    )
     max_tokens: Annotated[int, Field(ge=8, le=512)] = Field(
         128, description="Longer texts are cut, special tokens included."
     )
@@ -197,6 +291,14 @@ class TrainConfig(_Section):
     adapter: AdapterConfig = AdapterConfig()
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
+    augment: AugmentConfig = AugmentConfig()
+    replay: ReplayConfig = ReplayConfig()
+    remember: RememberConfig = RememberConfig()
+    leaks: Literal["refuse", "drop", "warn"] = Field(
+        "refuse",
+        description="When a training text stands in a validation or test split of its head: do not start, "
+        "train without the row, or train nevertheless.",
+    )
     few_shot: FewShotConfig = FewShotConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")
@@ -248,9 +350,6 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
                 f"{origin}: data.{number}.target: a target head, and no other, needs the column "
                 "of the company"
             )
-    for name in config.heads:
-        if all(entry.head != name for entry in config.data):
-            raise ModelError(f"{origin}: heads.{name}: no [[data]] entry trains it")
     if all(head.batch == 0 for head in config.heads.values()):
         raise ModelError(
             f"{origin}: heads: every batch is 0; one head at least needs rows per step"
@@ -264,6 +363,34 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
         raise ModelError(
             f"{origin}: heads.{EMBEDDING}: the name of another output; call it otherwise"
         )
+    _check_sections(config, origin)
+    return config
+
+
+def _check_sections(config: TrainConfig, origin: str) -> None:
+    """What one key asks of another."""
+    if config.start is not None and "base" in config.model_fields_set:
+        raise ModelError(f"{origin}: start: a run goes on from a bundle or from a base, not both")
+    if config.remember.weight and not (config.remember.bundle or config.start):
+        raise ModelError(f"{origin}: remember.bundle: name the model before, here or as start")
+    if ("back_translation" in config.augment.kinds) != bool(
+        config.augment.away and config.augment.back
+    ):
+        raise ModelError(
+            f"{origin}: augment.away, augment.back: back_translation, and nothing else, needs both"
+        )
+    for head in config.augment.heads:
+        if head not in config.heads:
+            raise ModelError(f"{origin}: augment.heads: no head {head!r} in [heads]")
+    if all(entry.replay for entry in config.data):
+        raise ModelError(f"{origin}: data: nothing to learn, every set is replay")
+    for head in config.heads:
+        kept = config.remember.weight or config.replay.bundle
+        if not kept and all(entry.head != head for entry in config.data):
+            raise ModelError(
+                f"{origin}: heads.{head}: no [[data]] entry trains it (a head of the model before needs "
+                "none with remember.weight or replay.bundle)"
+            )
     if config.few_shot.shots:
         _check_few_shot(config, origin)
     return config

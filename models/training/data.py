@@ -6,7 +6,7 @@ Files stay outside the project: `data_folder` finds the development data.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,8 @@ class Source:
     config
         Columns, condition, licence.
     splits
-        ``train`` and ``valid``, and ``test`` where the file has it (measured, never trained on).
+        ``train``, and ``valid`` and ``test`` where the file has them (measured, never trained on); a
+        head's first set has ``valid``.
     """
 
     name: str
@@ -51,7 +52,9 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Source, ...]:
+def load_sources(
+    config: TrainConfig, beside: Path | None = None, only: Collection[str] | None = None
+) -> tuple[Source, ...]:
     """Read every set of a run.
 
     Parameters
@@ -61,28 +64,32 @@ def load_sources(config: TrainConfig, beside: Path | None = None) -> tuple[Sourc
     beside
         Folder of the configuration: relative files are looked for there, then in the working folder,
         then in the data folder.
+    only
+        Splits to read, each of which must be there: rows of others are skipped. By default all, ``train`` and
+        ``valid`` among them.
 
     Raises
     ------
     DataError
-        When a file is missing, lacks a column or split, or holds a label its head does not have.
+        When a file is missing or not the one expected, lacks a column or split, or holds a label its
+        head does not have.
     """
     paths = [_find(entry.file, beside) for entry in config.data]
     heads = {
         name: Head(name, head.kind, _labels(name, head, config.data, paths))
         for name, head in config.heads.items()
+        if any(entry.head == name for entry in config.data)
     }
-    return tuple(
-        Source(
-            path.name.split(".", 1)[0],
-            heads[entry.head],
-            path,
-            file_sha256(path),
-            entry,
-            _splits(path, heads[entry.head], entry),
-        )
-        for entry, path in zip(config.data, paths, strict=True)
-    )
+    sources: list[Source] = []
+    for entry, path in zip(config.data, paths, strict=True):
+        head = heads[entry.head]
+        # A head is chosen, calibrated and measured by its first set; others may only train it.
+        first = all(source.head != head for source in sources)
+        needed = only or (("train", "valid") if first else ("train",))
+        name, found = path.name.split(".", 1)[0], _hash(path, entry)
+        splits = _splits(path, head, entry, needed, only)
+        sources.append(Source(name, head, path, found, entry, splits))
+    return tuple(sources)
 
 
 def texts_of(source: Source, split: str) -> list[str]:
@@ -93,7 +100,23 @@ def texts_of(source: Source, split: str) -> list[str]:
     return [mark_target(t, [name]) for t, name in zip(part.texts, part.targets, strict=True)]
 
 
-def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
+def _hash(path: Path, entry: DataConfig) -> str:
+    found = file_sha256(path)
+    if entry.sha256 not in (None, found):
+        raise DataError(
+            f"{path}: its SHA-256 starts {found[:12]}, the recipe expects {str(entry.sha256)[:12]}: "
+            "restore the file, or take the new hash into the recipe"
+        )
+    return found
+
+
+def _splits(
+    path: Path,
+    head: Head,
+    entry: DataConfig,
+    needed: Collection[str],
+    only: Collection[str] | None,
+) -> dict[str, Labelled]:
     splits = read_splits(
         path,
         text=entry.text,
@@ -101,8 +124,11 @@ def _splits(path: Path, head: Head, entry: DataConfig) -> dict[str, Labelled]:
         head=head,
         target=entry.target,
         where=entry.where,
+        separator=entry.separator,
+        ignore_unknown=entry.ignore_unknown,
+        only=only,
     )
-    for split in ("train", "valid"):
+    for split in needed:
         if split not in splits:
             there = ", ".join(map(repr, sorted(splits))) or "none"
             raise DataError(
@@ -125,7 +151,7 @@ def _labels(
         if entry.head == name
         for _, row in checked_rows(path, ["split", entry.label or name])
         if row["split"] == "train"
-        for label in label_names(row[entry.label or name], head.kind)
+        for label in label_names(row[entry.label or name], head.kind, entry.separator)
     }
     return tuple(sorted(found))
 

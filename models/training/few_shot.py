@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from models.dataset.embed import pooled as embedded
 from models.encoder import MultiHead
 from models.errors import DataError, MissingExtraError
 from models.tables import Labelled
-from models.training.baseline import means
 from models.training.batches import Rows, padded
 from models.training.config import TrainConfig
 from models.training.data import Source
 from models.training.loop import Watch
 from models.training.optimisers import make_optimiser, rate
+from models.training.precision import taken
 
 #: First row, second row, whether their labels agree.
 Pair = tuple[int, int, bool]
@@ -98,7 +99,9 @@ def contrast(
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * rate(step, len(batches), config.fit)
         optimiser.zero_grad(set_to_none=True)
-        loss = _loss(model, train[head], batch, config.fit.precision == "bfloat16")
+        loss = _loss(
+            model, train[head], batch, taken(config.fit.precision, device.type) == "bfloat16"
+        )
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(moving, config.fit.max_gradient)
         optimiser.step()
@@ -129,7 +132,8 @@ def _loss(model: MultiHead, rows: Rows, batch: Sequence[Pair], low: bool) -> tor
     ids, mask = (torch.from_numpy(array).to(device) for array in (texts.ids, texts.mask))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
         pooled = model.pooled(ids, mask)
-    alike = functional.cosine_similarity(*pooled.chunk(2))
+    first, second = pooled.chunk(2)
+    alike = functional.cosine_similarity(first, second)
     wanted = torch.tensor([float(same) for _, _, same in batch], device=device)
     return functional.mse_loss(alike, wanted)
 
@@ -140,7 +144,7 @@ def start_head(model: MultiHead, head: str, rows: Rows, seed: int) -> None:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
         raise MissingExtraError("few-shot training", "train", "scikit-learn") from error
-    features = means(model, rows)
+    features = embedded(model, rows.ids, unit=False)
     # To a mean norm of 1, so that the regularisation means the same for every base.
     scale = 1 / float(np.linalg.norm(features, axis=1).mean())
     fitted = LogisticRegression(C=10.0, max_iter=1_000, random_state=seed)

@@ -19,6 +19,7 @@ from models.encoder import Features, MultiHead
 from models.labels import EMBEDDING, HeadKind
 from models.training.batches import Batch, Rows
 from models.training.config import TrainConfig
+from models.training.precision import taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Objective(nn.Module):
         self.kinds = dict(model.kinds)
         self.offsets = nn.ParameterDict()
         self.class_weights: dict[str, Tensor] = {}
+        self.row_weights = _row_weights(config)
         for head, rows in train.items():
             labels = int(model.heads[head].out_features)  # type: ignore[arg-type]
             further = int(rows.sources.max(initial=0))
@@ -102,8 +104,13 @@ class Objective(nn.Module):
         logits = model.logits(head, first)
         loss = self._gold(head, logits, batch, device)
         if batch.soft:
-            weight = self.config.distil.weight
-            loss = (1 - weight) * loss + weight * self._taught(model, first, batch, device)
+            distil = self.config.distil
+            taught = self._taught(model, first, batch.soft, distil.temperature, device)
+            loss = (1 - distil.weight) * loss + distil.weight * taught
+        if batch.before:
+            remember = self.config.remember
+            away = self._taught(model, first, batch.before, remember.temperature, device)
+            loss = loss + remember.weight * away
         if self.config.fit.rdrop:
             second = model.logits(head, self._read(model, batch, device))
             loss = (loss + self._gold(head, second, batch, device)) / 2
@@ -129,7 +136,7 @@ class Objective(nn.Module):
         features: Features,
         device: torch.device,
     ) -> Tensor:
-        """Loss of what else is known of the texts, over those of which it is."""
+        """Loss of what else is known of the texts; others count as rows without a loss."""
         rows = np.flatnonzero(~np.isnan(known[:, 0]))
         if not len(rows):
             return torch.zeros((), device=device)
@@ -138,19 +145,22 @@ class Objective(nn.Module):
         seen = Features(features.text[index], features.marked[index])
         if name == EMBEDDING:
             distance = 1 - functional.cosine_similarity(model.embedded(seen), wanted)
-            return self.config.embedding.weight * distance.mean()
+            return self.config.embedding.weight * distance.sum() / len(known)
         logits = model.logits(name, seen)
         if self.kinds[name] is HeadKind.MULTI:
-            loss = _several(logits, wanted)
+            each = _several(logits, wanted)
         else:
-            loss = functional.cross_entropy(
-                logits, wanted, label_smoothing=self.config.fit.label_smoothing
+            each = functional.cross_entropy(
+                logits,
+                wanted,
+                label_smoothing=self.config.fit.label_smoothing,
+                reduction="none",
             )
-        return self.config.heads[name].weight * loss
+        return self.config.heads[name].weight * each.sum() / len(known)
 
     def _read(self, model: MultiHead, batch: Batch, device: torch.device) -> Features:
         ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
-        low = self.config.fit.precision == "bfloat16"
+        low = taken(self.config.fit.precision, device.type) == "bfloat16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
             return model.features(ids, mask)
 
@@ -161,26 +171,40 @@ class Objective(nn.Module):
             own = torch.zeros(1, table.shape[1], device=device)
             logits = logits + torch.cat([own, table])[torch.from_numpy(batch.sources).to(device)]
         if self.kinds[head] is HeadKind.MULTI:
-            return _several(logits, labels)
+            return self._mean(head, _several(logits, labels), batch)
         weights = self.class_weights.get(head)
-        return functional.cross_entropy(
+        if weights is not None:
+            weights = weights.to(device)
+        each = functional.cross_entropy(
             logits,
             labels,
-            weight=None if weights is None else weights.to(device),
+            weight=weights,
             label_smoothing=self.config.fit.label_smoothing,
+            reduction="none",
         )
+        return self._mean(head, each, batch)
+
+    def _mean(self, head: str, each: Tensor, batch: Batch) -> Tensor:
+        """Mean over rows, weighted or not: batches and shares of them then add up."""
+        if head in self.row_weights:
+            each = each * self.row_weights[head].to(each.device)[torch.from_numpy(batch.sources)]
+        return each.mean()
 
     def _taught(
-        self, model: MultiHead, features: Features, batch: Batch, device: torch.device
+        self,
+        model: MultiHead,
+        features: Features,
+        answers: Mapping[str, NDArray[np.float32]],
+        temperature: float,
+        device: torch.device,
     ) -> Tensor:
-        """Distance to the teachers (Hinton et al. 2015, section 2), on every head they answer for."""
-        temperature = self.config.distil.temperature
+        """Distance to teachers (Hinton et al. 2015, section 2), on every head they answer for."""
         total = torch.zeros((), device=device)
-        for head, soft in batch.soft.items():
+        for head, soft in answers.items():
             said = model.logits(head, features) / temperature
             wanted = torch.from_numpy(soft).to(device)
             if self.kinds[head] is HeadKind.MULTI:
-                total = total + _several(said, wanted)
+                total = total + _several(said, wanted).mean()
             else:
                 said = functional.log_softmax(said, dim=1)
                 total = total + functional.kl_div(said, wanted, reduction="batchmean")
@@ -241,10 +265,19 @@ class _Hook:
 def _several(logits: Tensor, wanted: Tensor) -> Tensor:
     # Summed over labels: a row with no event still teaches every label.
     each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    return each.sum(dim=1).mean()
+    return each.sum(dim=1)
+
+
+def _row_weights(config: TrainConfig) -> dict[str, Tensor]:
+    """Weight of the rows of each set, by number of the set, of heads whose sets do not all weigh 1."""
+    found: dict[str, list[float]] = {}
+    for entry in config.data:
+        found.setdefault(entry.head, []).append(entry.weight)
+    return {head: torch.tensor(each) for head, each in found.items() if set(each) != {1.0}}
 
 
 def _balanced(rows: Rows, labels: int) -> Tensor:
     counts = np.bincount(np.asarray(rows.labels), minlength=labels).clip(min=1)
     weights = np.sqrt(counts.mean() / counts)
-    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+    # Of mean 1 over the rows.
+    return torch.tensor(weights * counts.sum() / (weights @ counts), dtype=torch.float32)

@@ -54,7 +54,9 @@ class ByCloze:
         }
 
         def score(texts: Sequence[str]) -> NDArray[np.float64]:
-            return np.mean([self._by_pattern(texts, *pair) for pair in words.items()], axis=0)
+            found = [self._by_pattern(texts, *pair) for pair in words.items()]
+            mean: NDArray[np.float64] = np.mean(found, axis=0)
+            return mean
 
         return score
 

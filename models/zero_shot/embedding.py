@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.dataset.embed import pooled
 from models.encoder import MultiHead
 from models.metrics import softmax
 from models.tokens import encode
-from models.training.baseline import embed
-from models.training.batches import Rows
 from models.zero_shot.labels import SLOT, DescribedHead, Label, Score
 
 #: Divides cosines before the softmax: 1 over the scale of 20 at which sentence encoders such as the
@@ -55,6 +54,4 @@ class ByEmbedding:
         return mean
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        ids = encode(self.tokenizer, texts)
-        nothing = np.zeros(len(ids), dtype=np.int64)
-        return embed(self.encoder, Rows(tuple(ids), nothing, nothing))
+        return pooled(self.encoder, encode(self.tokenizer, texts))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from models.classifier import Classifier, Prediction
+from models.classifier import Prediction
+from models.routing import Router
 from models.text import model_input
 from monitor.clock import Clock
 from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
@@ -23,13 +24,13 @@ class ClassifyStage:
 
     def __init__(
         self,
-        classifier: Classifier,
+        router: Router,
         resolver: Resolver,
         risks: RiskPack,
         wall: Clock,
         metrics: Metrics,
     ) -> None:
-        self.classifier = classifier
+        self.router = router
         self.resolver = resolver
         self.risks = risks
         self.wall = wall
@@ -44,11 +45,9 @@ class ClassifyStage:
         texts = [model_input(article.title, article.lead) for article in articles]
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
-            predictions = self.classifier.predict(
-                texts,
-                [None if article.language == "und" else article.language for article in articles],
-            )
-            named = self._towards(texts, found, predictions)
+            languages = [None if a.language == "und" else a.language for a in articles]
+            predictions = self.router.predict(texts, languages)
+            named = self._towards(texts, languages, found, predictions)
         now = self.wall.now()
         self._measure(batch, now)
         messages = [
@@ -73,11 +72,12 @@ class ClassifyStage:
     def _towards(
         self,
         texts: Sequence[str],
+        languages: Sequence[str | None],
         found: Sequence[tuple[Mention, ...]],
         predictions: list[Prediction],
     ) -> Sequence[tuple[Mention, ...]]:
         """Ask the model about each company named in the texts that it reads; note where it is unsure."""
-        if not self.classifier.reads_targets:
+        if not self.router.reads_targets:
             return found
         asked: list[tuple[int, str]] = []
         for number, (mentions, prediction) in enumerate(zip(found, predictions, strict=True)):
@@ -85,9 +85,10 @@ class ClassifyStage:
                 asked += [(number, name) for name in {m.company_id: None for m in mentions}]
         if not asked:
             return found
-        answers = self.classifier.predict_targets(
+        answers = self.router.predict_targets(
             [texts[n] for n, _ in asked],
             [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
+            [languages[n] for n, _ in asked],
         )
         towards = dict(zip(asked, answers, strict=True))
         for (number, _), answer in towards.items():
@@ -97,8 +98,8 @@ class ClassifyStage:
                 )
         return [
             tuple(
-                replace(mention, sentiment=answer.sentiment, score=answer.score)
-                if (answer := towards.get((number, mention.company_id)))
+                replace(mention, sentiment=said.sentiment, score=said.score)
+                if (said := towards.get((number, mention.company_id)))
                 else mention
                 for mention in mentions
             )
@@ -112,7 +113,7 @@ class ClassifyStage:
         mentions: tuple[Mention, ...],
         now: datetime,
     ) -> ClassifiedArticle:
-        bundle = self.classifier.bundle
+        unread_by = self.router.main.bundle
         sentiments = prediction.sentiment_probabilities
         return ClassifiedArticle(
             article=article,
@@ -123,8 +124,8 @@ class ClassifyStage:
             score=prediction.score,
             mentions=mentions,
             risks=self._risks(article, prediction),
-            model_version=f"{bundle.name} {bundle.version}",
-            bundle_hash=bundle.hash,
+            model_version=prediction.model_version or unread_by.model_version,
+            bundle_hash=prediction.bundle_hash or unread_by.hash,
             classified_at=now,
             unsure=tuple(sorted(prediction.unsure)),
         )

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from models.base import PACKAGED
 from models.errors import MissingExtraError
 from monitor.cli.options import told
-from monitor.cli.progress import progress_bar
+from monitor.cli.progress import bar
 
 if TYPE_CHECKING:
     from models.pretraining.loop import Epoch, Watch
@@ -83,8 +83,8 @@ def pretrain(
             resume=resume,
         )
         console = Console(stderr=True)
-        with progress_bar(console) as bar:
-            made, curve = run(asked, _watch(console, bar))
+        with bar(console) as shown:
+            made, curve = run(asked, _watch(console, shown))
         best = min(curve[1:], key=lambda epoch: epoch.held_out_loss)
         console.print(
             f"base written to {made.folder}: held-out perplexity {curve[0].perplexity:.2f} before, "

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from models.errors import MissingExtraError, ModelError
-from monitor.cli.progress import progress_bar
+from monitor.cli.progress import bar
 
 if TYPE_CHECKING:
     from models.evaluate import Report
@@ -69,11 +69,11 @@ def report_of(
     scorer = _scorer_of(way, base, model)
     from models.zero_shot.scorer import evaluate_zero_shot
 
-    with progress_bar(Console(stderr=True)) as bar:
-        row = bar.add_task(f"reading {file.name}", total=None)
+    with bar(Console(stderr=True)) as shown:
+        row = shown.add_task(f"reading {file.name}", total=None)
 
         def progress(done: int, total: int) -> None:
-            bar.update(row, description=task, completed=done, total=total)
+            shown.update(row, description=task, completed=done, total=total)
 
         return evaluate_zero_shot(scorer, heads, file, task, text, label, split, progress)
 

@@ -6,8 +6,10 @@ import csv
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +73,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(count):
             for task, phrases in (("topic", TOPICS), ("sentiment", MOODS)):
                 label = list(phrases)[i % 3]
-                text = f"{rng.choice(who)} {phrases[label]} {rng.randint(1, 99)} in {i}"
+                text = f"{rng.choice(who)} {phrases[label]} {rng.randint(1, 99)} on {split} {i}"
                 tables[task].append([split, label, text, ""])
             winner, loser = rng.sample(who, 2)
             side = (winner, "positive") if i % 2 else (loser, "negative")
-            tables["target"].append([split, side[1], f"{winner} beats {loser} in court", side[0]])
+            text = f"{winner} beats {loser} in court on {split} {i}"
+            tables["target"].append([split, side[1], text, side[0]])
             event = events[i % 4]
-            text = f"{rng.choice(who)} {said.get(event, 'is probed')}"
+            text = f"{rng.choice(who)} {said.get(event, 'is probed')} on {split} {i}"
             tables["events"].append([split, event, text, ""])
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
@@ -100,6 +103,9 @@ def recipe(base: Path, data: Path) -> Path:
     return path
 
 
+ENVIRON = os.environ | {"FORESHOCK_DATA": "/nonexistent", "OMP_NUM_THREADS": "1"}
+
+
 def foreshock(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", MAIN, *map(str, arguments)],
@@ -107,7 +113,7 @@ def foreshock(*arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=250,
         # One thread: a pool of them costs more than it brings on matrices this small.
-        env=os.environ | {"FORESHOCK_DATA": "/nonexistent", "OMP_NUM_THREADS": "1"},
+        env=ENVIRON,
     )
 
 
@@ -180,6 +186,54 @@ def test_a_second_run_does_not_overwrite_checkpoints(trained: Path, recipe: Path
     done = foreshock("train", "--out", trained, "--config", recipe)
     assert done.returncode == 2
     assert "--resume" in done.stderr
+
+
+def test_a_killed_training_resumes_to_the_same_figures(
+    trained: Path, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tiny"
+    arguments = ["train", "--config", str(recipe), "--out", str(out)]
+    running = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *arguments], env=ENVIRON, stderr=subprocess.DEVNULL
+    )
+    progress = tmp_path / "tiny.checkpoints" / "progress.json"
+    until = time.monotonic() + 250
+    while not progress.exists():
+        assert running.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert 1 <= len(json.loads(progress.read_text())["curve"]) < 4
+    assert not out.exists()
+    set_of_topics = recipe.parent / "topic.csv"
+    whole = set_of_topics.read_text()
+    try:
+        set_of_topics.write_text(whole.replace("Acme", "Acne", 1))
+        drifted = foreshock(*arguments, "--resume")
+        assert drifted.returncode == 2
+        assert "made with data.topic=" in drifted.stderr
+    finally:
+        set_of_topics.write_text(whole)
+    done = foreshock(*arguments, "--resume")
+    assert done.returncode == 0, done.stderr
+    resumed, unbroken = load_bundle(out), load_bundle(trained)
+    assert resumed.training["curve"] == unbroken.training["curve"]
+    assert resumed.metrics == unbroken.metrics
+
+
+def test_torchrun_trains_one_bundle(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shared"
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone",
+         "-m", "monitor.cli", "train", "--config", recipe, "--out", out, "--set", "fit.epochs=1"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=250,
+        env=ENVIRON | {"CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert load_bundle(out).training["epochs_run"] == 1
+    # The first speaks and writes; nothing of the other is left.
+    assert done.stderr.count("bundle written to") == done.stderr.count("epoch 1: loss") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"shared", "shared.checkpoints"}
 
 
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,3 +95,39 @@ def test_nothing_is_overwritten(tiny_bundle: Bundle, tmp_path: Path) -> None:
     code, _, error = invoke("--method", "fp32", "--model", tiny_bundle.folder, "--out", tmp_path)
     assert code == 2
     assert "is there already" in error
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"kind": "bottleneck", "reduction": 4, "layout": "houlsby"},
+        {"kind": "prefix", "length": 3},
+        {"kind": "prompt", "length": 3},
+    ],
+    ids=lambda method: method["kind"],
+)
+def test_an_adapter_that_stays_is_compressed_with_its_encoder(
+    method: dict[str, Any], tiny_base: Base, labelled: Path, tmp_path: Path
+) -> None:
+    source = tiny.bundle(tmp_path / "source", tiny_base, method=method)
+    plain = tiny.bundle(tmp_path / "plain", tiny_base)
+    given = ["--model", source.folder, "--data", labelled, "--task", "topic", "--split", "test"]
+    found = {}
+    for name in ("fp32", "int8", "drop-layers"):
+        code, _, said = invoke("--method", name, "--out", tmp_path / name, *given)
+        assert code == 0, said
+        served, exact = (
+            Classifier.load(tmp_path / name, engine=engine).logits(tiny.TEXTS)["topic"]
+            for engine in ("openvino", "torch")
+        )
+        assert np.abs(served - exact).max() < (1.0 if name == "int8" else 2e-3)
+        found[name] = exact
+    before, without = (
+        Classifier.load(bundle.folder, engine="torch").logits(tiny.TEXTS)["topic"]
+        for bundle in (source, plain)
+    )
+    assert found["fp32"] == pytest.approx(before, abs=1e-5)
+    assert np.abs(before - without).max() > 0.1
+    code, _, said = invoke("--method", "prune-heads", "--out", tmp_path / "less", *given)
+    assert code == 2
+    assert f"cut through the {method['kind']} adapter of tiny" in " ".join(said.split())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_lowercase, digits
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
+from models.adapters import adapted, of_adapter
 from models.base import Base, resolve_base
 from models.bundle import Bundle, hash_files, load_bundle, write_manifest
 from models.compress.precision import graph_of
@@ -80,10 +83,21 @@ def model(start: Base) -> MultiHead:
     return build(start, HEADS).eval()
 
 
-def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bundle:
+def bundle(
+    folder: Path,
+    start: Base,
+    name: str = "tiny",
+    seed: int = 5,
+    method: Mapping[str, Any] | None = None,
+) -> Bundle:
+    method = method or {"kind": "full"}
     trained = model(start)
     torch.manual_seed(seed)
+    trained.encoder = adapted(trained.encoder, method)
     with torch.no_grad():
+        for parameter_name, parameter in trained.encoder.named_parameters():
+            if of_adapter(parameter_name):
+                parameter.add_(torch.randn_like(parameter) / 5)
         for head in trained.heads.values():
             torch.nn.init.normal_(head.weight)  # type: ignore[arg-type]
     folder.mkdir(parents=True)
@@ -96,8 +110,9 @@ def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bund
         heads=HEADS,
         languages=("en",),
         base={"name": start.name, "sha256": start.sha256},
-        method={"kind": "full"},
+        method=method,
         architecture=trained.architecture,
+        embedding_space=None,
         marker=None,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,
