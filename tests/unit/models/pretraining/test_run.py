@@ -51,9 +51,9 @@ def asked(tmp_path: Path, news: Path, tiny_base: Base) -> Callable[..., Pretrain
 def test_it_learns_what_follows_and_the_folder_is_a_base_with_a_head(
     asked: Callable[..., Pretraining], tiny_base: Base
 ) -> None:
-    run = asked("learnt", Fit(epochs=40, batch=16, lr=2e-3, masked=0.3))
+    run = asked("learnt", Fit(epochs=30, batch=16, lr=2e-3, masked=0.3))
     base, curve = pretrain(run)
-    assert [epoch.number for epoch in curve] == list(range(41))
+    assert [epoch.number for epoch in curve] == list(range(31))
     assert curve[0].train_loss is None
     best = min(epoch.held_out_loss for epoch in curve[1:])
     assert best < 0.6 * curve[0].held_out_loss

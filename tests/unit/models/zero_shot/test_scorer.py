@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 
-from models.base import FOLDER_VARIABLE, Base  # noqa: E402
+from models.base import Base  # noqa: E402
 from models.bundle import Bundle  # noqa: E402
 from models.compress.trained import load_trained  # noqa: E402
 from models.encoder import build  # noqa: E402
@@ -65,9 +65,8 @@ def test_embedding_is_the_cosine_with_the_mean_of_filled_templates(
 
 
 def test_a_bundle_scores_with_the_encoder_it_trained(
-    tiny_bundle: Bundle, tiny_base: Base, labels_file: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Bundle, labels_file: Path
 ) -> None:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tiny_base.folder))
     scorer = make_scorer("embedding", bundle=tiny_bundle.folder)
     assert scorer.name == "tiny 1 zero-shot by embedding"
     found = scorer.scores(read_labels(labels_file)["mood"])(["oil falls"])
