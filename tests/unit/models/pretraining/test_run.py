@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,9 +162,9 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
         read_corpus([tmp_path / "one.txt"], [], 0.2, 13)
 
 
-SIZES = {"vocab_size": 120, "max_position_embeddings": 66}
-BERT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-DISTIL = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
+SIZES: dict[str, Any] = {"vocab_size": 120, "max_position_embeddings": 66}
+BERT: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+DISTIL: dict[str, Any] = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64}
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,17 @@ torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 from models.adapters import adapted  # noqa: E402
 from models.base import Base  # noqa: E402
 from models.bundle import load_bundle  # noqa: E402
+from models.dataset.embed import pooled  # noqa: E402
 from models.encoder import MultiHead, build  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
 from models.labels import Head, HeadKind  # noqa: E402
-from models.training.baseline import means  # noqa: E402
 from models.training.batches import Rows  # noqa: E402
 from models.training.config import TrainConfig, make_config  # noqa: E402
 from models.training.data import load_sources  # noqa: E402
 from models.training.few_shot import contrast, drawn, pairs, start_head  # noqa: E402
+from models.training.fitted import Places  # noqa: E402
 from models.training.loop import Watch, logits_of  # noqa: E402
-from models.training.run import Places, train  # noqa: E402
+from models.training.run import train  # noqa: E402
 from tests.unit.models.compress import tiny  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -113,7 +114,7 @@ def test_a_head_starts_as_logistic_regression(labels: int, tiny_base: Base) -> N
     head = Head("mood", HeadKind.SINGLE, tuple(map(str, range(labels))))
     model = build(tiny_base, [head])
     start_head(model, "mood", rows, 0)
-    features = means(model, rows)
+    features = pooled(model, rows.ids, unit=False)
     scaled = features / np.linalg.norm(features, axis=1).mean()
     expected = LogisticRegression(C=10.0, max_iter=1_000).fit(scaled, rows.labels)
     logits = logits_of(model, rows, "mood").astype(np.float64)

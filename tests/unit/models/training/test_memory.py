@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 #: How far the estimate may be from the measured peak, as a factor to either side.
 FACTOR = 1.35
 TOKENS = 64
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 1_000,
     "hidden_size": 128,
     "num_hidden_layers": 3,
