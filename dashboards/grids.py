@@ -114,7 +114,10 @@ def items_grid(rows: pd.DataFrame, names: Mapping[str, str], *, key: str) -> Non
             "Companies": [[names.get(at, at) for at in ids] for ids in rows["companies"]],
             "Topic": rows["topic"],
             "Publisher": rows["publisher"],
-            "Note": rows["date_status"].map(lambda status: DATE_NOTES.get(status, "")),
+            "Note": [
+                words.note(DATE_NOTES.get(status, ""), unsure)
+                for status, unsure in zip(rows["date_status"], rows["unsure"], strict=True)
+            ],
             "Link": rows["url"].map(safe_link),
         }
     )

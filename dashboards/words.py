@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitor.alert import explain
@@ -29,6 +29,18 @@ def reading(sentiment: str | None, value: float | None) -> str:
     ('negative −0.82', 'not read by the model')
     """
     return "not read by the model" if sentiment is None else f"{sentiment} {explain.score(value)}"
+
+
+def note(date: str, unsure: Sequence[str]) -> str:
+    """Return what a reader of an item should know: about its date, and what the model was not sure of.
+
+    Examples
+    --------
+    >>> note("old news", ["topic", "sentiment"]), note("", [])
+    ('old news; unsure of sentiment, topic', '')
+    """
+    doubt = f"unsure of {', '.join(sorted(unsure))}" if len(unsure) else ""
+    return "; ".join(part for part in (date, doubt) if part)
 
 
 def event(alert: Alert) -> str:

@@ -66,3 +66,30 @@ def risk_coverage(truth: _Ints, probabilities: _Floats) -> RiskCoverage:
     falling = confidence[order]
     last = np.searchsorted(-falling, -falling, side="right") - 1
     return RiskCoverage(falling, accuracy[last])
+
+
+def several_threshold(truth: NDArray[np.bool_], probabilities: _Floats, precision: float) -> float:
+    """Least probability at which a head with several labels gives one, for a precision over all labels.
+
+    The lowest that keeps it and is no less than even odds; the rarest labels have too few rows for a
+    threshold of their own.
+
+    Parameters
+    ----------
+    truth, probabilities
+        ``(rows, labels)``.
+    precision
+        Share of right ones among the labels given.
+
+    Examples
+    --------
+    >>> several_threshold(np.array([[True, False, True]]), np.array([[0.9, 0.7, 0.8]]), 0.9)
+    0.8
+    """
+    flat, right = probabilities.ravel(), truth.ravel()
+    order = np.argsort(-flat, kind="stable")
+    falling, hits = flat[order], np.cumsum(right[order])
+    # Labels of equal probability are given together.
+    last = np.searchsorted(-falling, -falling, side="right") - 1
+    good = np.flatnonzero((hits[last] / (last + 1) >= precision) & (falling >= 0.5))
+    return float(falling[good[-1]]) if len(good) else 1.0

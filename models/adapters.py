@@ -1,4 +1,8 @@
-"""What moves in an encoder: every weight, none, or an adapter of peft (torch)."""
+"""What moves in an encoder: every weight, none, or an adapter (torch).
+
+The adapters of peft fold into the weights when training ends. Ours, of `LASTING`, cannot: they stay
+in the encoder, and a bundle of one is loaded into an encoder that `adapted` has been over.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,31 @@ from typing import Any
 
 from torch import nn
 
+from models.bottleneck import add_bottlenecks
 from models.errors import ModelError
+from models.parts import feed_forward_outputs, linear_layers, self_attentions
+from models.prompts import add_prefixes, add_prompt
 
+#: Kinds that no weight of the encoder can take up.
+LASTING = ("bottleneck", "prefix", "prompt")
 #: Kinds that train an adapter.
-ADAPTERS = ("lora", "dora", "adalora", "ia3")
+ADAPTERS = ("lora", "dora", "adalora", "ia3", *LASTING)
+_MARKS = (
+    "lora_",
+    "ia3_",
+    "ranknum",
+    ".bottleneck.",
+    "prefix_keys",
+    "prefix_values",
+    "prompt_vectors",
+)
 
 
 def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
     """Return the encoder as a method trains it: with an adapter, or with what does not move frozen.
 
-    An adapter sits on each linear layer and has no dropout of its own: the encoder has it, and
-    another pass over every activation triples a step's time on CPUs.
+    An adapter of peft sits on each linear layer and has no dropout of its own: the encoder has it,
+    and another pass over every activation triples a step's time on CPUs.
 
     Parameters
     ----------
@@ -26,8 +44,14 @@ def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
         A transformers encoder.
     method
         ``kind`` and, by kind: ``rank`` and ``alpha`` (lora, dora, adalora; the scale is alpha over
-        rank), ``steps`` (adalora: of the whole run), ``freeze_embeddings`` and ``freeze_layers``
-        (full).
+        rank), ``steps`` (adalora: of the whole run), ``reduction`` and ``layout`` (bottleneck, see
+        `models.bottleneck`), ``length`` (prefix, prompt, see `models.prompts`), ``freeze_embeddings``
+        and ``freeze_layers`` (full).
+
+    Raises
+    ------
+    ModelError
+        When the kind is unknown, or cannot go on this encoder.
 
     Notes
     -----
@@ -38,16 +62,21 @@ def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
     if kind == "full":
         _freeze(encoder, bool(method.get("freeze_embeddings")), int(method.get("freeze_layers", 0)))
         return encoder
-    if kind == "frozen":
+    if kind == "frozen" or kind in LASTING:
         encoder.requires_grad_(False)
+        if kind == "bottleneck":
+            add_bottlenecks(encoder, int(method["reduction"]), str(method["layout"]))
+        elif kind == "prefix":
+            add_prefixes(encoder, int(method["length"]))
+        elif kind == "prompt":
+            add_prompt(encoder, int(method["length"]))
         return encoder
     from peft import AdaLoraConfig, IA3Config, LoraConfig, get_peft_model
 
     if kind == "ia3":
-        names = _linear(encoder)
-        outputs = [name for name in names if name.endswith(("output.dense", "lin2"))]
-        feed_forward = [name for name in outputs if "attention" not in name]
-        keys = [n for n in names if n.endswith(("key", "value", "k_lin", "v_lin"))]
+        feed_forward = list(feed_forward_outputs(encoder))
+        scaled = {p for _, *pair in self_attentions(encoder).values() for p in pair}
+        keys = [name for name, module in linear_layers(encoder).items() if module in scaled]
         return get_peft_model(
             encoder, IA3Config(target_modules=keys + feed_forward, feedforward_modules=feed_forward)
         )
@@ -72,7 +101,7 @@ def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
                 target_r=rank,
                 lora_alpha=alpha,
                 lora_dropout=0.0,
-                target_modules=_linear(encoder),
+                target_modules=list(linear_layers(encoder)),
                 total_step=max(steps, 3),
                 tinit=steps // 10,
                 tfinal=steps // 3,
@@ -83,23 +112,19 @@ def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
 
 
 def has_adapter(encoder: nn.Module) -> bool:
-    """Say whether `adapted` wrapped the encoder."""
-    return hasattr(encoder, "peft_config")
+    """Say whether the encoder has an adapter of its own, not folded into its weights."""
+    return any(of_adapter(name) for name, _ in encoder.named_parameters())
 
 
 def of_adapter(name: str) -> bool:
-    """Say whether a parameter of a wrapped encoder is the adapter's.
+    """Say whether a parameter of an encoder is its adapter's.
 
     Examples
     --------
     >>> of_adapter("layer.0.query.lora_A.default.weight"), of_adapter("layer.0.query.base_layer.bias")
     (True, False)
     """
-    return any(part in name for part in ("lora_", "ia3_", "ranknum"))
-
-
-def _linear(encoder: nn.Module) -> list[str]:
-    return [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
+    return any(mark in name for mark in _MARKS)
 
 
 def _freeze(encoder: nn.Module, embeddings: bool, layers: int) -> None:

@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BundleError
-from models.labels import Head, HeadKind
+from models.labels import EMBEDDING, Head, HeadKind
 from models.tables import file_sha256
 from models.text import NORMALISATION_VERSION
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "bundle.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "weights.safetensors"
 GRAPH = "openvino_model.xml"
-GRAPH_WEIGHTS = "openvino_model.bin"
 CARD = "MODEL_CARD.md"
 CURVE = "validation_curve.png"
 #: Files predictions depend on; the card and the curve are for reading.
-FILES = (TOKENIZER, WEIGHTS, GRAPH, GRAPH_WEIGHTS)
+FILES = (TOKENIZER, WEIGHTS, GRAPH)
 
 _REPAIR = (
     "restore the folder (`git checkout` it, or reinstall foreshock), or train a bundle with "
@@ -50,9 +49,15 @@ class Bundle:
     languages
         ISO 639-1 codes the model reads; other texts get no prediction.
     base
-        ``name`` and ``sha256`` of the encoder it started from.
+        ``name`` and ``sha256`` of the encoder it started from. Nothing is read from there.
     method
         How the encoder was trained: ``kind`` and its options, see `models.adapters.adapted`.
+    architecture
+        The encoder's transformers configuration, and ``pruned_heads`` where some were left out: the numbers
+        of each layer's.
+    embedding_space
+        Of the sentence embedding it gives beside the heads: the untrained base and pooling that it
+        was learnt from. Vectors of different spaces are never compared. None where it gives none.
     marker
         Token id that stands for the company asked about; None without a target head.
     max_tokens
@@ -71,7 +76,8 @@ class Bundle:
         What was measured, how it was trained, on which files.
     hash
         SHA-256 over everything a prediction depends on, as hex: files, normalisation version,
-        heads, languages, temperatures, thresholds, precision, length limit, marker and base; not the metrics.
+        heads, languages, temperatures, thresholds, precision, length limit, marker, base,
+        architecture and embedding space; not the metrics.
     """
 
     folder: Path
@@ -81,6 +87,8 @@ class Bundle:
     languages: tuple[str, ...]
     base: Mapping[str, str]
     method: Mapping[str, Any]
+    architecture: Mapping[str, Any]
+    embedding_space: str | None
     marker: int | None
     max_tokens: int
     normalisation_version: int
@@ -108,14 +116,27 @@ class Bundle:
             "precision": dict(self.precision),
             "max_tokens": self.max_tokens,
             "base": dict(self.base),
+            "architecture": dict(self.architecture),
+            "embedding_space": self.embedding_space,
         }
         text = json.dumps(material, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
+    def model_version(self) -> str:
+        """Name and version, as predictions are stored with them."""
+        return f"{self.name} {self.version}"
+
+    @property
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of each head, by name, in order."""
         return {head.name: head.labels for head in self.heads}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what one pass gives, in order: heads, and the embedding where there is one."""
+        heads = tuple(head.name for head in self.heads)
+        return heads if self.embedding_space is None else (*heads, EMBEDDING)
 
     def path(self, name: str) -> Path:
         """Where one of its files lies."""
@@ -143,6 +164,8 @@ def write_manifest(bundle: Bundle) -> None:
         "languages": list(bundle.languages),
         "base": dict(bundle.base),
         "method": dict(bundle.method),
+        "architecture": dict(bundle.architecture),
+        "embedding_space": bundle.embedding_space,
         "marker": bundle.marker,
         "max_tokens": bundle.max_tokens,
         "normalisation_version": bundle.normalisation_version,
@@ -226,6 +249,10 @@ def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
             languages=tuple(map(str, content["languages"])),
             base=dict(content["base"]),
             method=dict(content["method"]),
+            architecture=dict(content["architecture"]),
+            embedding_space=None
+            if content["embedding_space"] is None
+            else str(content["embedding_space"]),
             marker=None if content["marker"] is None else int(content["marker"]),
             max_tokens=int(content["max_tokens"]),
             normalisation_version=int(content["normalisation_version"]),

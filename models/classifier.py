@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from models.bundle import TOKENIZER, Bundle, load_bundle
 from models.engines import Engine
 from models.engines.choice import choose_engine
 from models.errors import BundleError
-from models.labels import SENTIMENTS, HeadKind, sentiment_score
+from models.labels import EMBEDDING, SENTIMENTS, HeadKind, sentiment_score
 from models.metrics import probabilities_of, softmax
 from models.targets import mark_target, unmarked
 from models.tokens import encode, equal_length_batches, load_tokenizer
@@ -31,6 +31,13 @@ class Prediction:
         Most probable sentiment; P(negative), P(neutral), P(positive), calibrated.
     unsure
         Heads whose answer is less probable than the bundle's threshold: a person should look.
+    events
+        Risk events at least as probable as the bundle's threshold, with their calibrated
+        probabilities, most probable first.
+    embedding
+        Of unit length, ``(width,) float32``, in the bundle's `embedding_space`.
+    model_version, bundle_hash
+        Of the bundle that read it: its name and version, and its hash.
     """
 
     topic: str | None = None
@@ -38,6 +45,10 @@ class Prediction:
     sentiment: str | None = None
     sentiment_probabilities: tuple[float, float, float] | None = None
     unsure: frozenset[str] = frozenset()
+    events: Mapping[str, float] = field(default_factory=dict)
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    model_version: str | None = None
+    bundle_hash: str | None = None
 
     @property
     def read(self) -> bool:
@@ -136,14 +147,23 @@ class Classifier:
             readable = [i for i in readable if languages[i] in listed]
         predictions = [_NOT_READ] * len(texts)
         if readable:
-            probabilities = self.probabilities([texts[i] for i in readable])
-            for i, prediction in zip(readable, self._decode(probabilities), strict=True):
+            found = self.outputs([texts[i] for i in readable])
+            embeddings = found.pop(EMBEDDING, None)
+            decoded = self._decode(self._calibrated(found), embeddings)
+            for i, prediction in zip(readable, decoded, strict=True):
                 predictions[i] = prediction
         return predictions
 
+    def outputs(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """What one pass gives: raw logits of each head ``(texts, labels) float32``, and where the bundle
+        has an embedding space, ``embedding``: ``(texts, width) float32`` of unit length."""
+        return self._outputs([unmarked(text) for text in texts])
+
     def logits(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Raw logits of each head, ``(texts, labels) float32``."""
-        return self._logits([unmarked(text) for text in texts])
+        found = self.outputs(texts)
+        found.pop(EMBEDDING, None)
+        return found
 
     @property
     def reads_targets(self) -> bool:
@@ -151,6 +171,11 @@ class Classifier:
         return any(
             head.kind is HeadKind.TARGET and head.labels == SENTIMENTS for head in self.bundle.heads
         )
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether the bundle reads any number of risk events."""
+        return any(h.name == "risk" and h.kind is HeadKind.MULTI for h in self.bundle.heads)
 
     def predict_targets(
         self, texts: Sequence[str], names: Sequence[Sequence[str]]
@@ -163,6 +188,8 @@ class Classifier:
                 sentiment=SENTIMENTS[best],
                 sentiment_probabilities=(low, middle, high),
                 unsure=frozenset({"target"} if max(low, middle, high) < least else ()),
+                model_version=self.bundle.model_version,
+                bundle_hash=self.bundle.hash,
             )
             for best, (low, middle, high) in zip(
                 found.argmax(axis=1).tolist(), found.tolist(), strict=True
@@ -200,7 +227,7 @@ class Classifier:
         """Raw logits behind `target_probabilities`, ``(texts, labels) float32``."""
         head = self._target_head()
         marked = [mark_target(text, each) for text, each in zip(texts, names, strict=True)]
-        return self._logits(marked)[head]
+        return self._outputs(marked)[head]
 
     def _target_head(self) -> str:
         for head in self.bundle.heads:
@@ -208,28 +235,39 @@ class Classifier:
                 return head.name
         raise BundleError(f"{self.bundle.name} has no head for the sentiment towards a company")
 
-    def _logits(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def _outputs(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         ids = encode(self._tokenizer, texts)
         batches = list(equal_length_batches(ids, self._engine.token_budget))
         computed = self._engine.run([rows for _, rows in batches])
-        result = {
-            head: np.empty((len(texts), len(names)), dtype=np.float32)
-            for head, names in self.bundle.labels.items()
-        }
-        for (positions, _), logits in zip(batches, computed, strict=True):
-            for head, values in zip(result, logits, strict=True):
-                result[head][positions] = values
+        result: dict[str, NDArray[np.float32]] = {}
+        for (positions, _), values in zip(batches, computed, strict=True):
+            for name, part in zip(self.bundle.outputs, values, strict=True):
+                if name not in result:
+                    result[name] = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+                result[name][positions] = part
+        if EMBEDDING in result:
+            lengths = np.linalg.norm(result[EMBEDDING], axis=1, keepdims=True)
+            result[EMBEDDING] /= np.maximum(lengths, 1e-12)
         return result
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """Calibrated probabilities of each head, ``(texts, labels) float64``."""
+        return self._calibrated(self.logits(texts))
+
+    def _calibrated(
+        self, logits: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float64]]:
         kinds = {head.name: head.kind for head in self.bundle.heads}
         return {
             head: probabilities_of(kinds[head], values, self.bundle.temperatures[head])
-            for head, values in self.logits(texts).items()
+            for head, values in logits.items()
         }
 
-    def _decode(self, probabilities: dict[str, NDArray[np.float64]]) -> list[Prediction]:
+    def _decode(
+        self,
+        probabilities: Mapping[str, NDArray[np.float64]],
+        embeddings: NDArray[np.float32] | None,
+    ) -> list[Prediction]:
         labels = self.bundle.labels
         topics, moods = probabilities.get("topic"), probabilities.get("sentiment")
         if moods is not None and labels["sentiment"] != SENTIMENTS:
@@ -250,6 +288,10 @@ class Classifier:
                 for number, (low, middle, high) in zip(best, moods.tolist(), strict=True)
             ]
         least = self.bundle.thresholds
+        events = self._events(probabilities.get("risk"), count)
+        vectors: Sequence[NDArray[np.float32] | None] = [None] * count
+        if embeddings is not None:
+            vectors = list(embeddings)
         return [
             Prediction(
                 *first,
@@ -262,6 +304,21 @@ class Classifier:
                     )
                     if sure is not None and sure < least[head]
                 ),
+                events=told,
+                embedding=vector,
+                model_version=self.bundle.model_version,
+                bundle_hash=self.bundle.hash,
             )
-            for first, second in zip(topic, mood, strict=True)
+            for first, second, told, vector in zip(topic, mood, events, vectors, strict=True)
         ]
+
+    def _events(self, found: NDArray[np.float64] | None, count: int) -> list[dict[str, float]]:
+        """Risk events of each text that are probable enough, most probable first."""
+        events: list[dict[str, float]] = [{} for _ in range(count)]
+        if found is None or not self.reads_events:
+            return events
+        rows, columns = np.nonzero(found >= self.bundle.thresholds["risk"])
+        values = found[rows, columns]
+        for at in np.argsort(-values, kind="stable").tolist():
+            events[rows[at]][self.bundle.labels["risk"][columns[at]]] = float(values[at])
+        return events

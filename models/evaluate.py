@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifier import Classifier
+from models.ensemble import Ensemble
 from models.errors import DataError
 from models.labels import Head, HeadKind
 from models.metrics import (
@@ -20,7 +21,7 @@ from models.metrics import (
     measure,
     measure_multi,
 )
-from models.tables import Labelled, read_labelled
+from models.tables import SEPARATOR, Labelled, read_labelled
 
 _CHUNK = 512
 
@@ -90,7 +91,7 @@ class Report:
 
 
 def evaluate_file(
-    classifier: Classifier,
+    classifier: Classifier | Ensemble,
     path: Path,
     task: str,
     text: str,
@@ -98,51 +99,60 @@ def evaluate_file(
     split: str | None = None,
     target: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    separator: str = SEPARATOR,
+    ignore_unknown: bool = False,
 ) -> Report:
-    """Measure a classifier on a labelled file.
+    """Measure a classifier, or several as an ensemble, on a labelled file.
 
     Parameters
     ----------
     classifier
         Loaded.
-    path, text, label, split, target
+    path, text, label, split, target, separator, ignore_unknown
         See `models.tables.read_labelled`; `target` is the column of the company, which a target head
         needs and others do not take.
     task
-        Name of a head of the bundle.
+        Name of a head of the bundle, or of every bundle.
     progress
         Told (rows done, rows in all).
 
     Raises
     ------
     DataError
-        When the head does not exist, or the file lacks what was asked for.
+        When the head does not exist or is not the same in every bundle, or the file lacks what was
+        asked for.
     """
-    head = next((head for head in classifier.bundle.heads if head.name == task), None)
-    if head is None:
-        raise DataError(
-            f"no head {task!r} in {classifier.bundle.name}; "
-            f"it has {', '.join(map(repr, classifier.bundle.labels))}"
-        )
+    ensemble = _ensemble(classifier)
+    head = ensemble.head(task)
     if (head.kind is HeadKind.TARGET) != (target is not None):
         needs = "needs" if head.kind is HeadKind.TARGET else "does not take"
         raise DataError(f"the head {task!r} {needs} --target, the column of the company")
-    data = read_labelled(path, text=text, label=label, head=head, split=split, target=target)
-    return served_report(classifier, head, path.name, split, data, progress)
+    data = read_labelled(
+        path,
+        text=text,
+        label=label,
+        head=head,
+        split=split,
+        target=target,
+        separator=separator,
+        ignore_unknown=ignore_unknown,
+    )
+    return served_report(ensemble, head, path.name, split, data, progress)
 
 
 def served_report(
-    classifier: Classifier,
+    classifier: Classifier | Ensemble,
     head: Head,
     file: str,
     split: str | None,
     data: Labelled,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Measure a classifier on rows that were read; see `evaluate_file`."""
-    bundle = classifier.bundle
-    model = f"{bundle.name} {bundle.version} ({classifier.engine_detail})"
-    return report(head, file, split, model, data, _in_chunks(classifier, head, data, progress))
+    """Measure on rows that were read; see `evaluate_file`."""
+    ensemble = _ensemble(classifier)
+    found = _in_chunks(ensemble, head, data, progress)
+    return report(head, file, split, ensemble.name, data, found)
 
 
 def report(
@@ -162,19 +172,19 @@ def report(
     return Report(head.name, file, split, model, head.labels, metrics)
 
 
+def _ensemble(classifier: Classifier | Ensemble) -> Ensemble:
+    return classifier if isinstance(classifier, Ensemble) else Ensemble([classifier])
+
+
 def _in_chunks(
-    classifier: Classifier,
+    ensemble: Ensemble,
     head: Head,
     data: Labelled,
     progress: Callable[[int, int], None],
 ) -> NDArray[np.float64]:
     parts = []
     for start in range(0, len(data), _CHUNK):
-        texts: Sequence[str] = data.texts[start : start + _CHUNK]
-        if head.kind is HeadKind.TARGET:
-            names = [[name] for name in data.targets[start : start + _CHUNK]]
-            parts.append(classifier.target_probabilities(texts, names))
-        else:
-            parts.append(classifier.probabilities(texts)[head.name])
+        chunk = slice(start, start + _CHUNK)
+        parts.append(ensemble.probabilities(head, data.texts[chunk], data.targets[chunk]))
         progress(min(start + _CHUNK, len(data)), len(data))
     return np.concatenate(parts)

@@ -71,6 +71,9 @@ KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "target": SENTIMENTS,
 }
 
+#: Name of the output that is no head: a sentence embedding.
+EMBEDDING = "embedding"
+
 
 def sentiment_score(probabilities: Sequence[float]) -> float:
     """Balance of a sentiment distribution.

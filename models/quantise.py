@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.bundle import GRAPH
 from models.encoder import MultiHead
 from models.engines.runtime import load_nncf, load_openvino
 from models.tokens import Ids
@@ -21,11 +19,11 @@ CALIBRATION_TEXTS = 300
 # The heads stay float32: they are 0.1% of the work, and NNCF scales their two-dimensional input
 # by a three-dimensional constant, which OpenVINO 2026.4 then broadcasts over the wrong axis: rows
 # after the first come out wrong.
-_HEADS = r"__module\.heads\..*"
+_HEADS = r"__module\.(heads\.|embedding).*"
 
 
 def export_graph(model: MultiHead) -> Any:
-    """The float32 graph in OpenVINO: input ``(batch, tokens) int64``, one output of logits per head.
+    """The float32 graph in OpenVINO: input ``(batch, tokens) int64``, one output per head, and the embedding.
 
     It has no attention mask: rows come in equal length, without padding.
     """
@@ -37,8 +35,8 @@ def export_graph(model: MultiHead) -> Any:
         graph = openvino.convert_model(
             model.eval(), example_input=example, input=[("ids", [-1, -1], openvino.Type.i64)]
         )
-    for output, head in zip(graph.outputs, model.heads, strict=True):
-        output.get_tensor().set_names({head})
+    for output, name in zip(graph.outputs, model.outputs, strict=True):
+        output.get_tensor().set_names({name})
     return graph
 
 
@@ -55,7 +53,7 @@ def quantise(graph: Any, calibration: Sequence[Ids]) -> Any:
         Token ids of training texts.
     """
     nncf = load_nncf()
-    from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
+    from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters, OverflowFix
 
     rows = [np.array([ids], dtype=np.int64) for ids in calibration]
     # NNCF draws its progress on standard output, where a command's answer goes.
@@ -67,12 +65,9 @@ def quantise(graph: Any, calibration: Sequence[Ids]) -> Any:
             subset_size=len(rows),
             ignored_scope=nncf.IgnoredScope(patterns=[_HEADS]),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA)
+                # CPUs without VNNI add two products in 16 bits, which overflows at full range: weights
+                # of seven bits give every CPU the same numbers.
+                overflow_fix=OverflowFix.ENABLE,
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTH_ALPHA),
             ),
         )
-
-
-def save_graph(graph: Any, folder: Path) -> None:
-    """Write the bundle's graph and its weights; what is not int8 stays float32."""
-    openvino = load_openvino()
-    openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)

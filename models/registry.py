@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.bundle import FILES, MANIFEST, TOKENIZER, WEIGHTS, load_bundle, shipped_bundle
+from models.bundle import FILES, GRAPH, MANIFEST, TOKENIZER, WEIGHTS, load_bundle, shipped_bundle
 from models.errors import BundleError, MissingExtraError, ModelError
 from models.tables import file_sha256
+from models.weights import read_weights
 
 FORMATS = ("bundle", "onnx", "openvino-fp32", "torch")
 #: What may lie in a bundle: nothing that runs code when it is read.
-SUFFIXES = (".safetensors", ".xml", ".bin", ".onnx", ".json", ".md", ".png")
+SUFFIXES = (".safetensors", ".xml", ".onnx", ".json", ".md", ".png")
 #: Figures of a report that are its headline.
 HEADLINE = ("accuracy", "macro_f1")
 
@@ -199,8 +199,6 @@ def _alien(folder: Path, file: Path) -> str | None:
         start = opened.read(64)
     if start.startswith(_ARCHIVES) or re.match(rb"\x80[\x02-\x05][\x95}\]cq(]", start):
         return f"{name}: holds a pickle or an archive under another name"
-    if file.suffix == ".bin" and not file.with_suffix(".xml").is_file():
-        return f"{name}: no {file.stem}.xml beside it, so it is no OpenVINO graph's weights"
     if file.suffix == ".xml" and b"<net" not in start:
         return f"{name}: not an OpenVINO graph"
     if file.suffix == ".safetensors":
@@ -303,28 +301,20 @@ def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list
 
 
 def _weights_apart(one: Path, other: Path) -> dict[str, float | None]:
-    from safetensors import safe_open
-
     apart: defaultdict[str, float] = defaultdict(float)
     whole: defaultdict[str, float] = defaultdict(float)
     unlike: set[str] = set()
-    with safe_open(one, framework="numpy") as a, safe_open(other, framework="numpy") as b:
-        names = [set(opened.keys()) for opened in (a, b)]
-        unlike |= {_group(name) for name in names[0] ^ names[1]}
-        for name in sorted(names[0] & names[1]):
-            left, right = (_tensor(opened, name) for opened in (a, b))
-            if left.shape != right.shape:
-                unlike.add(_group(name))
-                continue
-            apart[_group(name)] += float(np.square(left - right).sum())
-            whole[_group(name)] += float(np.square(left).sum())
+    a, b = (read_weights(path) for path in (one, other))
+    unlike |= {_group(name) for name in set(a) ^ set(b)}
+    for name in sorted(set(a) & set(b)):
+        left, right = (np.asarray(state[name], dtype=np.float64) for state in (a, b))
+        if left.shape != right.shape:
+            unlike.add(_group(name))
+            continue
+        apart[_group(name)] += float(np.square(left - right).sum())
+        whole[_group(name)] += float(np.square(left).sum())
     groups = sorted(unlike | set(whole), key=_natural)
     return {g: None if g in unlike else _ratio(apart[g], whole[g]) for g in groups}
-
-
-def _tensor(opened: Any, name: str) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = np.asarray(opened.get_tensor(name), dtype=np.float64)
-    return result
 
 
 def _ratio(apart: float, whole: float) -> float:
@@ -429,9 +419,11 @@ def _write_form(folder: Path, stage: Path, form: str, progress: Callable[[str], 
         worst = export_onnx(trained.model, stage / "model.onnx")
         progress(f"checked with ONNX Runtime: largest difference from torch {worst:.1e}")
     elif form == "openvino-fp32":
-        from models.compress.precision import graph_of, save
+        from models.engines.runtime import load_openvino
+        from models.quantise import export_graph
 
-        save(graph_of(trained.model, "float32", ()), stage, "float32")
+        graph = export_graph(trained.model)
+        load_openvino().save_model(graph, stage / GRAPH, compress_to_fp16=False)
     else:
         from models.compress.trained import write_base, write_heads
 

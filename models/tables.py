@@ -23,6 +23,8 @@ from models.errors import DataError
 from models.labels import Head, HeadKind
 from models.text import model_input
 
+#: Between the labels of one row.
+SEPARATOR = "|"
 _BAD_ROWS_SHOWN = 3
 
 
@@ -57,10 +59,19 @@ def read_labelled(
     head: Head,
     split: str | None = None,
     target: str | None = None,
+    separator: str = SEPARATOR,
+    ignore_unknown: bool = False,
 ) -> Labelled:
     """Read one split of a labelled file, or all of it where `split` is None; see `read_splits`."""
     splits = read_splits(
-        path, text=text, label=label, head=head, target=target, by=split is not None
+        path,
+        text=text,
+        label=label,
+        head=head,
+        target=target,
+        by=split is not None,
+        separator=separator,
+        ignore_unknown=ignore_unknown,
     )
     if split is None:
         return splits[""]
@@ -79,6 +90,8 @@ def read_splits(
     target: str | None = None,
     where: Mapping[str, str] = MappingProxyType({}),
     by: bool = True,
+    separator: str = SEPARATOR,
+    ignore_unknown: bool = False,
     only: Collection[str] | None = None,
 ) -> dict[str, Labelled]:
     """Read a labelled file.
@@ -88,14 +101,19 @@ def read_splits(
     path
         ``.csv``, ``.csv.gz``, ``.jsonl`` or ``.jsonl.gz``, utf-8, with named columns.
     text, label, target
-        Columns that hold the text, its label (for a head that may give several, joined by bars; empty for
-        none) and the company asked about.
+        Columns that hold the text, its label (for a head that may give several, joined by `separator`;
+        empty for none) and the company asked about.
     head
         Whose labels may stand in `label`.
     where
         Only rows whose columns hold these values.
     by
         Whether the file has a ``split`` column to read rows by; else every row is under ``""``.
+    separator
+        Between the labels of one row.
+    ignore_unknown
+        Leave out labels that the head does not have, and with its only label the row, instead of
+        refusing the file.
     only
         Splits to read: nothing is looked at in rows of others.
 
@@ -117,7 +135,11 @@ def read_splits(
         split = row["split"] if by else ""
         if only is not None and split not in only:
             continue
-        names = label_names(row[label], head.kind)
+        names = label_names(row[label], head.kind, separator)
+        if ignore_unknown:
+            names = [name for name in names if name in index]
+            if not names and head.kind is not HeadKind.MULTI:
+                continue
         for name in names:
             if name not in index:
                 unknown.setdefault(name, line)
@@ -154,9 +176,9 @@ def read_texts(path: Path, text: str, split: str | None = None) -> list[str]:
     return texts
 
 
-def label_names(cell: str, kind: HeadKind) -> list[str]:
-    """The labels in a cell: one, or for a multi-label head any number, joined by bars."""
-    return [name for name in cell.split("|") if name] if kind is HeadKind.MULTI else [cell]
+def label_names(cell: str, kind: HeadKind, separator: str = SEPARATOR) -> list[str]:
+    """The labels in a cell: one, or for a multi-label head any number, joined by the separator."""
+    return [name for name in cell.split(separator) if name] if kind is HeadKind.MULTI else [cell]
 
 
 def checked_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 #: A token every BERT vocabulary keeps free; it stands for the company asked about.
 MARKER = "[unused1]"
+#: Kana and CJK ideographs: written without spaces, so that a name ends where it ends.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+_LETTER = rf"[^\W{_UNSPACED}]"  # of a word with spaces around it
 
 
 def mark_target(text: str, names: Sequence[str]) -> str:
@@ -34,15 +37,25 @@ def mark_target(text: str, names: Sequence[str]) -> str:
     'Alpha wins suit against [unused1]'
     >>> mark_target("Alphabet sues", ["Alpha"])
     '[unused1]: Alphabet sues'
+    >>> mark_target("国美电器起诉Alpha公司", ["国美电器"]), mark_target("国美电器起诉Alpha公司", ["Alpha"])
+    ('[unused1]起诉Alpha公司', '国美电器起诉[unused1]公司')
     """
     text = unmarked(text)
     wanted = sorted({name.strip() for name in names if name.strip()}, key=len, reverse=True)
     if wanted:
-        pattern = "|".join(re.escape(name) for name in wanted)
-        text, found = re.subn(rf"(?<!\w)(?:{pattern})(?!\w)", MARKER, text, flags=re.IGNORECASE)
+        pattern = "|".join(map(_whole, wanted))
+        text, found = re.subn(pattern, MARKER, text, flags=re.IGNORECASE)
         if found:
             return text
     return f"{MARKER}: {text}"
+
+
+def _whole(name: str) -> str:
+    """Pattern of a name that is no part of a longer word."""
+    before, after = (re.match(f"[{_UNSPACED}]", edge) for edge in (name[0], name[-1]))
+    left = "" if before else rf"(?<!{_LETTER})"
+    right = "" if after else rf"(?!{_LETTER})"
+    return f"{left}{re.escape(name)}{right}"
 
 
 def unmarked(text: str) -> str:

@@ -114,15 +114,16 @@ def _streams(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from models.classifier import Classifier
+    from models.routing import Router
 
     model = settings.model
-    classifier = Classifier.load(model.bundle, model.engine, model.threads)
-    (prediction,) = classifier.predict(["Regulator fines bank over money laundering failures"])
-    return (
-        f"{classifier.bundle.name} {classifier.bundle.version}, {classifier.engine_reason}; "
-        f"a fine reads as {prediction.sentiment}"
-    )
+    router = Router.load(model.folders, model.engine, model.threads)
+    (prediction,) = router.predict(["Regulator fines bank over money laundering failures"])
+    loaded = [
+        f"{c.bundle.model_version} ({', '.join(c.bundle.languages)}), {c.engine_reason}"
+        for c in router.classifiers
+    ]
+    return f"{'; '.join(loaded)}; a fine reads as {prediction.sentiment}"
 
 
 def _disk(settings: Settings) -> str:

@@ -103,17 +103,23 @@ class Mention:
     score: float | None = None  # P(positive) - P(negative), in [-1, 1]
 
 
+#: In place of a rule's id: the event was read by the model's risk head alone.
+MODEL = "model"
+
+
 @dataclass(frozen=True, slots=True)
 class RiskMatch:
-    """A rule of the risk pack that fired, with the words that made it."""
+    """A risk event that a rule of the pack or the model read, with the words that made it."""
 
-    rule: str
+    rule: str  # of the pack, or `MODEL`: only the model read it
     event: str
     severity: int  # 1 (notable) .. 5 (existential)
     # "confirmed", "rumour", "denied", "stale" (an old event, told again), "resolved" (it is over)
     stage: str
     evidence: str
-    confidence: float = 0.8  # how often the rule was right where it was measured, in [0, 1]
+    # How often the rule was right where it was measured, or the model's probability, in [0, 1].
+    confidence: float = 0.8
+    words: str = ""  # of the evidence, those that decided; empty when no rule names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,8 @@ class ClassifiedArticle:
     model_version: str
     bundle_hash: str
     classified_at: datetime  # wall clock, also in a replay
+    # Heads whose answer is less sure than the bundle's threshold: a person should look.
+    unsure: tuple[str, ...] = ()
 
     @property
     def company_ids(self) -> tuple[str, ...]:

@@ -196,21 +196,22 @@ def _collect(outside: Outside, sources: Sequence[Source] | None, send: bool) -> 
 
 def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
     # Here, so that a process without this stage never loads the model's libraries.
-    from models.classifier import Classifier
+    from models.routing import Router
     from monitor.classify.stage import ClassifyStage
     from monitor.entities.resolver import Resolver
     from monitor.stories.risk import RiskPack
 
     model = outside.settings.model
-    classifier = Classifier.load(model.bundle, model.engine, model.threads)
-    log.info(
-        "model %s %s on %s",
-        classifier.bundle.name,
-        classifier.bundle.version,
-        classifier.engine_reason,
-    )
+    router = Router.load(model.folders, model.engine, model.threads)
+    for classifier in router.classifiers:
+        log.info(
+            "model %s for %s on %s",
+            classifier.bundle.model_version,
+            ", ".join(classifier.bundle.languages),
+            classifier.engine_reason,
+        )
     return ClassifyStage(
-        classifier,
+        router,
         Resolver(outside.companies),
         RiskPack.load(outside.settings.story.pack),
         outside.wall,

@@ -101,12 +101,22 @@ class ModelSettings(Section):
     """What classifies."""
 
     bundle: Path | None = Field(None, description="Folder of a bundle; the shipped one by default.")
+    bundles: tuple[Path, ...] = Field(
+        (),
+        description="Folders of further bundles. A text is read by the bundle that lists its language, "
+        "by `bundle` where no language is known.",
+    )
     engine: Literal["auto", "openvino", "torch"] = Field(
         "auto", description="`auto` takes CUDA where it works, else `openvino` on the CPU."
     )
     threads: int | None = Field(
         None, ge=1, description="Threads of the CPU engine; all by default."
     )
+
+    @property
+    def folders(self) -> tuple[Path | None, ...]:
+        """Every bundle, the main one first; None is the shipped one."""
+        return (self.bundle, *self.bundles)
 
 
 class WatchlistSettings(Section):
@@ -161,6 +171,12 @@ class StorySettings(Section):
     )
     agreement: float = Field(-0.25, description="Below `severe`: the score must be at most this.")
     contradiction: float = Field(0.6, description="From `severe` on: a score above this stops it.")
+    model_confidence: float = Field(
+        0.97,
+        ge=0,
+        le=1,
+        description="Least probability at which an event that no rule read, only the model, counts.",
+    )
     quiet_hours: float = Field(48, gt=0, description="Hours without news that resolve an alert.")
     cooldown_hours: float = Field(
         24, ge=0, description="Hours after that before it may fire again."

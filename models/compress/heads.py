@@ -117,14 +117,6 @@ def least(importances: Importance, fraction: float) -> list[set[int]]:
     return chosen
 
 
-def silence(model: MultiHead, heads: Sequence[set[int]]) -> None:
-    """Zero what the heads add, in place: the function of `cut`, in the encoder's full shape."""
-    for layer, gone in zip(bert(model).encoder.layer, heads, strict=True):
-        dense = layer.attention.output.dense
-        with torch.no_grad():
-            dense.weight[:, _columns(layer, gone)] = 0
-
-
 def cut(model: MultiHead, heads: Sequence[set[int]]) -> None:
     """Take the heads out of the matrices, in place, so that they cost nothing."""
     for layer, gone in zip(bert(model).encoder.layer, heads, strict=True):

@@ -58,5 +58,7 @@ def kept_layers(total: int, keep: int, strategy: str = "top") -> list[int]:
 
 def drop_layers(encoder: Any, kept: list[int]) -> None:
     """Keep only some layers of a BERT, in place."""
-    encoder.encoder.layer = nn.ModuleList(encoder.encoder.layer[i] for i in kept)
+    # DistilBERT calls its stack otherwise.
+    stack = encoder.transformer if hasattr(encoder, "transformer") else encoder.encoder
+    stack.layer = nn.ModuleList(stack.layer[i] for i in kept)
     encoder.config.num_hidden_layers = len(kept)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.bundle import GRAPH, GRAPH_WEIGHTS, TOKENIZER
+from models.bundle import FILES
 from models.classifier import Classifier
 from models.evaluate import evaluate_file
 
 _ROUNDS = 5
 _TIMED_TEXTS = 512
-#: What serving on a CPU loads.
-_SERVED = (TOKENIZER, GRAPH, GRAPH_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Figures:
     docs_per_s
         Texts a second on the CPU engine, median of five rounds, in turns.
     size_mb
-        Megabytes (1e6 bytes) that serving loads: tokenizer and graph; of a base, all its files.
+        Megabytes (1e6 bytes) that serving loads: tokenizer, graph and weights; of a base, all its files.
     """
 
     accuracy: float | None
@@ -102,7 +100,7 @@ def measure_bundles(
     timed = list(texts[:_TIMED_TEXTS])
     speeds = _docs_per_s(classifiers, timed, clock) if timed else [None] * len(folders)
     return [
-        Figures(*_quality(classifier, labelled), speed, size_mb(classifier.bundle.folder, _SERVED))
+        Figures(*_quality(classifier, labelled), speed, size_mb(classifier.bundle.folder, FILES))
         for classifier, speed in zip(classifiers, speeds, strict=True)
     ]
 

@@ -7,12 +7,9 @@ from the bundle's ``precision``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from models.bundle import GRAPH
 from models.encoder import MultiHead
-from models.engines.runtime import load_openvino
 from models.errors import ModelError
 from models.quantise import export_graph, quantise
 from models.tokens import Ids
@@ -47,8 +44,3 @@ def graph_of(model: MultiHead, precision: str, calibration: Sequence[Ids]) -> An
             "int8 takes its scales from sample texts: name some with --texts or --data"
         )
     return quantise(graph, calibration)
-
-
-def save(graph: Any, folder: Path, precision: str) -> None:
-    """Write a graph and its weights as a bundle's; for bfloat16 weights take 16 bits (float16)."""
-    load_openvino().save_model(graph, folder / GRAPH, compress_to_fp16=precision == "bfloat16")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from models.adapters import has_adapter
 from models.base import resolve_base
 from models.bundle import shipped_bundle
 from models.compress import heads, layers, vocabulary
@@ -20,11 +21,10 @@ from models.compress.trained import (
     bert,
     free_folder,
     load_trained,
-    rounded,
     write_base,
     write_bundle,
 )
-from models.encoder import build, trained_state
+from models.encoder import build
 from models.errors import ModelError
 from models.labels import Head
 from models.tables import Labelled, read_labelled, read_rows
@@ -89,8 +89,6 @@ class Compressed:
     ----------
     folder
         The bundle or base written.
-    base
-        Folder of the base the bundle needs; None where it needs no other than before.
     what
         What was left out, for people.
     before, after
@@ -98,7 +96,6 @@ class Compressed:
     """
 
     folder: Path
-    base: Path | None
     what: str
     before: Figures
     after: Figures
@@ -107,7 +104,6 @@ class Compressed:
         """Every figure, for programs."""
         return {
             "folder": str(self.folder),
-            "base": None if self.base is None else str(self.base),
             "what": self.what,
             "before": self.before.as_json(),
             "after": self.after.as_json(),
@@ -140,13 +136,16 @@ def compress(
     free_folder(config.out)
     if config.base is not None:
         return _base(config, progress)
-    free_folder(_beside(config.out))
     progress("loading the model")
     source = load_trained(config.model)
+    if config.method == "prune-heads" and has_adapter(source.model.encoder):
+        raise ModelError(
+            f"prune-heads would cut through the {source.bundle.method['kind']} adapter of "
+            f"{source.bundle.name}; use another method, or train a bundle with adapter.kind = 'lora'"
+        )
     sample = _sample(config, source)
     texts = config.texts or (sample.texts if sample else ())
-    what, how, tokenizer, new_base, state = _apply(config, source, sample, texts, progress)
-    marker = source.model.marker
+    what, how, tokenizer = _apply(config, source, sample, texts, progress)
     precision = _PRECISION.get(config.method, source.bundle.precision.get("openvino", "float32"))
     progress(f"making the {precision} graph")
     graph = graph_of(source.model, precision, _calibration(source, tokenizer, texts))
@@ -154,18 +153,17 @@ def compress(
         source.bundle,
         config.out,
         tokenizer,
-        state,
+        source.model,
         graph,
         precision=precision,
         how=how,
-        marker=marker,
-        base=None if new_base is None else resolve_base(str(new_base)),
+        pruned=how.get("heads", ()),
     )
     progress("measuring")
     timed = _timed(config, source, texts)
     folders = [config.model or shipped_bundle(), config.out]
     before, after = measure_bundles(folders, config.labelled, timed, config.threads)
-    return Compressed(config.out, new_base, what, before, after)
+    return Compressed(config.out, what, before, after)
 
 
 def _apply(
@@ -174,8 +172,8 @@ def _apply(
     sample: Labelled | None,
     texts: Sequence[str],
     progress: Callable[[str], None],
-) -> tuple[str, dict[str, Any], str, Path | None, Any]:
-    """Change the model; return what was done, for people and programs, tokenizer, base, state."""
+) -> tuple[str, dict[str, Any], str]:
+    """Change the model; return what was done, for people and for programs, and the tokenizer."""
     model, tokenizer = source.model, source.tokenizer
     how: dict[str, Any] = {"method": config.method}
     if config.method == "prune-heads":
@@ -190,25 +188,19 @@ def _apply(
             config.labelled.task,
         )
         gone = heads.least(weights, config.fraction)
-        # The bundle keeps the full shape with silent heads, so that torch still loads it; the
-        # graph, from the same rounded weights, does without them.
-        heads.silence(model, gone)
-        state = rounded(model)
         heads.cut(model, gone)
         how["heads"] = [sorted(layer) for layer in gone]
         what = f"attention heads: {weights.size} -> {weights.size - sum(map(len, gone))}"
-        return what, how, tokenizer, None, state
+        return what, how, tokenizer
     if config.method in _OF_BASES:
         encoder = bert(model)
         what, tokenizer, more, kept = _reshape(config, encoder, tokenizer, texts)
         if model.marker is not None and kept:
             model.marker = kept.index(model.marker)
-        folder = _beside(config.out)
-        write_base(model.encoder, tokenizer, folder)
-        return what, how | more, tokenizer, folder, rounded(model)
+        return what, how | more, tokenizer
     was = source.bundle.precision.get("openvino", "float32")
     what = f"precision: {was} -> {_PRECISION[config.method]}"
-    return what, how, tokenizer, None, trained_state(model)
+    return what, how, tokenizer
 
 
 def _base(config: Compression, progress: Callable[[str], None]) -> Compressed:
@@ -229,7 +221,7 @@ def _base(config: Compression, progress: Callable[[str], None]) -> Compressed:
     what, tokenizer, _, _ = _reshape(config, encoder, tokenizer, texts)
     written = write_base(encoder, tokenizer, config.out)
     before, after = (Figures(None, None, None, size_mb(b.folder)) for b in (base, written))
-    return Compressed(config.out, None, what, before, after)
+    return Compressed(config.out, what, before, after)
 
 
 def _reshape(
@@ -250,10 +242,6 @@ def _reshape(
     trimmed = vocabulary.trimmed_tokenizer(tokenizer, kept)
     vocabulary.trim_embeddings(encoder, kept)
     return f"tokens: {tokens} -> {len(kept)}", trimmed, {"tokens": len(kept)}, kept
-
-
-def _beside(out: Path) -> Path:
-    return out.with_name(f"{out.name}-base")
 
 
 def _sample(config: Compression, source: Trained) -> Labelled | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,19 @@ from models.base import Base, resolve_base
 from models.bundle import (
     CARD,
     TOKENIZER,
-    WEIGHTS,
     Bundle,
     hash_files,
     load_bundle,
     write_manifest,
 )
-from models.encoder import MultiHead, trained_state
+from models.encoder import MultiHead
 from models.errors import ModelError
-
-#: Name of the output that is no head.
-EMBEDDING = "embedding"
+from models.graph_weights import save_graph
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A bundle with its model, adapter merged, in evaluation mode on the CPU."""
+    """A bundle with its model, as the graph computes it, in evaluation mode on the CPU."""
 
     bundle: Bundle
     model: MultiHead
@@ -48,9 +45,9 @@ def load_trained(folder: Path | None = None) -> Trained:
     Raises
     ------
     BundleError
-        When the bundle does not match its hashes, or its base is not to be had.
+        When the bundle does not match its hashes.
     MissingExtraError
-        When torch or the base's package is not installed.
+        When torch is not installed.
     """
     from models.engines.torch import TorchEngine
 
@@ -62,11 +59,7 @@ def load_trained(folder: Path | None = None) -> Trained:
 
 def outputs(model: MultiHead, ids: Tensor) -> dict[str, Tensor]:
     """Every output by name, for rows of one length: a head's logits, and the embedding if any."""
-    found: Any = model(ids)
-    if isinstance(found, Mapping):
-        return dict(found)
-    names = [*model.heads, EMBEDDING][: len(found)]
-    return dict(zip(names, found, strict=True))
+    return dict(zip(model.outputs, model(ids), strict=True))
 
 
 def bert(model: MultiHead) -> Any:
@@ -108,13 +101,12 @@ def write_bundle(
     source: Bundle,
     folder: Path,
     tokenizer: str,
-    state: Mapping[str, Tensor],
+    model: MultiHead,
     graph: Any,
     *,
     precision: str,
     how: Mapping[str, Any],
-    base: Base | None = None,
-    marker: int | None = None,
+    pruned: Sequence[Sequence[int]] = (),
 ) -> Bundle:
     """Write a bundle made from another.
 
@@ -128,35 +120,26 @@ def write_bundle(
         Is made.
     tokenizer
         Content of ``tokenizer.json``.
-    state
-        From `models.encoder.trained_state`; floats are kept in float16.
+    model
+        What the graph was made of.
     graph
         OpenVINO model that serves.
     precision
         ``int8``, ``bfloat16`` or ``float32``: the graph's arithmetic.
     how
         Kept as ``training.compressed``.
-    base
-        Encoder the weights go into; None when it is still the source's.
-    marker
-        Token id of the marker of target heads, where there is one.
+    pruned
+        Numbers of the attention heads that the model lacks, for each layer.
     """
-    from safetensors.torch import save_file
-
-    from models.compress.precision import save
-
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
-    kept = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-    save_file(kept, folder / WEIGHTS)
-    save(graph, folder, precision)
+    save_graph(graph, model, folder, half=precision == "bfloat16")
     made = replace(
         source,
         folder=folder,
         name=f"{source.name}-{how['method']}",
-        base={**source.base, "name": base.name, "sha256": base.sha256} if base else source.base,
-        method={"kind": "full"},
-        marker=marker,
+        architecture=model.architecture | ({"pruned_heads": pruned} if pruned else {}),
+        marker=model.marker,
         precision={**source.precision, "openvino": precision},
         files=hash_files(folder),
         metrics={},
@@ -174,18 +157,6 @@ def write_bundle(
         encoding="utf-8",
     )
     return load_bundle(folder)
-
-
-def shipped_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state as it will be read back from float16: what is exported is what is shipped."""
-    return {k: v.half().float() if v.is_floating_point() else v for k, v in state.items()}
-
-
-def rounded(model: MultiHead) -> dict[str, Tensor]:
-    """Round a model's weights to what a bundle keeps, in place; return its state."""
-    state = shipped_precision(trained_state(model))
-    model.load_state_dict(shipped_precision(model.state_dict()))
-    return state
 
 
 def free_folder(folder: Path) -> Path:

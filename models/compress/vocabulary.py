@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from models.errors import ModelError
+from models.targets import MARKER
 
 _CHUNK = 1_000
 
@@ -43,8 +44,49 @@ def kept_tokens(tokenizer: str, texts: Iterable[str]) -> list[int]:
     added = {token["id"] for token in content.get("added_tokens", [])}
     kept = added | _seen(tokenizer, texts)
     for token, number in vocabulary.items():
-        special = token.startswith("[") and token.endswith("]") and len(token) > 2
-        if special or _basic(token, prefix) or not _spellable(token, vocabulary, prefix):
+        if _special(token) or _basic(token, prefix) or not _spellable(token, vocabulary, prefix):
+            kept.add(number)
+    return sorted(kept)
+
+
+def likely_tokens(tokenizer: str, texts: Iterable[str], most: int) -> list[int]:
+    """Old ids of at most so many tokens that stay, ascending: for a model of one script.
+
+    Tokens of the texts, special tokens, printable ASCII characters and numbers stay; then those that the
+    characters kept can spell, lowest number first: BERT's vocabularies are ordered by frequency. Other
+    ``[unused]`` tokens than the marker go, and so do scripts the texts do not hold.
+
+    Parameters
+    ----------
+    tokenizer, texts
+        As of `kept_tokens`.
+    most
+        Tokens that stay, at most.
+
+    Raises
+    ------
+    ModelError
+        When the tokenizer is of another kind, or `most` is less than what has to stay.
+    """
+    content = json.loads(tokenizer)
+    model = _wordpiece(content)
+    vocabulary: dict[str, int] = model["vocab"]
+    prefix: str = model["continuing_subword_prefix"]
+    kept = {token["id"] for token in content.get("added_tokens", [])} | _seen(tokenizer, texts)
+    for token, number in vocabulary.items():
+        plain = token.isascii() and _basic(token, prefix)
+        if plain or token == MARKER or (_special(token) and not token.startswith("[unused")):
+            kept.add(number)
+    if len(kept) > most:
+        raise ModelError(
+            f"a vocabulary of {most} tokens is too small: the texts and the characters need {len(kept)}"
+        )
+    names = {number: token for token, number in vocabulary.items()}
+    spelt = {names[number]: number for number in kept if number in names}
+    for token, number in sorted(vocabulary.items(), key=lambda item: item[1]):
+        if len(kept) == most:
+            break
+        if not _special(token) and _spellable(token, spelt, prefix):
             kept.add(number)
     return sorted(kept)
 
@@ -110,6 +152,10 @@ def _seen(tokenizer: str, texts: Iterable[str]) -> set[int]:
             part = []
     seen.update(*(found.ids for found in reader.encode_batch_fast(part)))
     return seen
+
+
+def _special(token: str) -> bool:
+    return token.startswith("[") and token.endswith("]") and len(token) > 2
 
 
 def _basic(token: str, prefix: str) -> bool:

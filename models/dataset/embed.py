@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import FOLDER_VARIABLE, PACKAGED, resolve_base
+from models.base import PACKAGED, resolve_base
 from models.bundle import TOKENIZER, load_bundle
 from models.dataset.near import Progress
 from models.errors import MissingExtraError
-from models.tokens import encode, equal_length_batches, load_tokenizer
+from models.tokens import Ids, encode, equal_length_batches, load_tokenizer
+
+if TYPE_CHECKING:
+    from models.encoder import MultiHead
 
 _TOKENS = 2_048  # of a batch
 
@@ -23,9 +26,10 @@ def embeddings(
     bundle: Path | None = None,
     *,
     base: str = PACKAGED,
+    pooling: str = "mean",
     progress: Progress = lambda done, total: None,
 ) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length.
+    """Sentence embeddings of unit length.
 
     Parameters
     ----------
@@ -35,6 +39,8 @@ def embeddings(
         Folder of a bundle whose encoder reads them; None for the base, untrained.
     base
         Which base, without a bundle; see `models.base.resolve_base`.
+    pooling
+        ``mean`` of the tokens, or ``cls``: the first; each base was pretrained with one of them.
     progress
         Told (texts done, texts in all).
 
@@ -51,8 +57,6 @@ def embeddings(
         When base or bundle cannot be loaded.
     """
     try:
-        import torch
-
         from models.encoder import build, restore
     except ImportError as error:
         raise MissingExtraError("embedding texts", "train", error.name or "torch") from error
@@ -62,15 +66,34 @@ def embeddings(
         tokenizer = load_tokenizer(start.folder / "tokenizer.json")
     else:
         verified = load_bundle(bundle)
-        start = resolve_base(os.environ.get(FOLDER_VARIABLE) or verified.base["name"])
-        model = restore(verified, start)
+        model = restore(verified)
         tokenizer = load_tokenizer(verified.path(TOKENIZER), verified.max_tokens)
-    result = np.zeros((len(texts), model.width), dtype=np.float32)
+    return pooled(model, encode(tokenizer, texts), pooling, progress)
+
+
+def pooled(
+    model: MultiHead,
+    ids: Sequence[Ids],
+    pooling: str = "mean",
+    progress: Progress = lambda done, total: None,
+    unit: bool = True,
+) -> NDArray[np.float32]:
+    """Embeddings of rows of token ids, ``(rows, width) float32``, without dropout; see `embeddings`.
+
+    With `unit`, of unit length; else as the heads see them.
+    """
+    import torch
+
+    device = next(model.parameters()).device
+    model.eval()
+    result = np.zeros((len(ids), model.width), dtype=np.float32)
     done = 0
     with torch.inference_mode():
-        for positions, ids in equal_length_batches(encode(tokenizer, texts), _TOKENS):
-            pooled = model.pooled(torch.from_numpy(ids))
-            result[positions] = torch.nn.functional.normalize(pooled, dim=1).numpy()
+        for positions, batch in equal_length_batches(ids, _TOKENS):
+            found = model.pooled(torch.from_numpy(batch).to(device), pooling=pooling)
+            if unit:
+                found = torch.nn.functional.normalize(found, dim=1)
+            result[positions] = found.cpu().numpy()
             done += len(positions)
-            progress(done, len(texts))
+            progress(done, len(ids))
     return result

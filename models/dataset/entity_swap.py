@@ -77,6 +77,19 @@ class EntitySwap:
                 )
         return cls(companies)
 
+    def without(self, name: str) -> EntitySwap:
+        """The same swap but for one company: it is neither found nor swapped for.
+
+        Parameters
+        ----------
+        name
+            Any name of the company; one that is not listed takes none away.
+        """
+        owner = next((n for s, n in self._owner.items() if s.casefold() == name.casefold()), None)
+        if owner is None:
+            return self
+        return EntitySwap([c for i, c in enumerate(self._companies) if i != owner])
+
     def augment(self, text: str, rng: random.Random) -> str:
         """The text told of others; see `models.dataset.augment.Augmentation`."""
         found = list(self._mentions.finditer(text))

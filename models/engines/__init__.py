@@ -42,6 +42,6 @@ class Engine(Protocol):
         Returns
         -------
         list
-            For every batch, one ``(batch, labels) float32`` per head. A row's logits depend on
-            that row alone.
+            For every batch, `models.bundle.Bundle.outputs`: ``(batch, labels) float32`` per head, then
+            the embedding ``(batch, width)`` where the bundle gives one. A row's depend on that row alone.
         """

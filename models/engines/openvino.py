@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.bundle import GRAPH, GRAPH_WEIGHTS, Bundle
+from models.bundle import GRAPH, WEIGHTS, Bundle
 from models.engines import Ids2D, Logits
 from models.engines.runtime import load_openvino
 from models.errors import BundleError
@@ -43,7 +43,7 @@ class OpenVinoEngine:
         core = openvino.Core()
         core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": str(_SHAPES_KEPT)})
         try:
-            graph = core.read_model(bundle.path(GRAPH), bundle.path(GRAPH_WEIGHTS))
+            graph = core.read_model(bundle.path(GRAPH), bundle.path(WEIGHTS))
             compiled = core.compile_model(
                 graph,
                 "CPU",
@@ -61,7 +61,7 @@ class OpenVinoEngine:
                 f"{bundle.path(GRAPH)}: OpenVINO cannot load it: {error}; "
                 "train the bundle with this foreshock, or reinstall openvino"
             ) from error
-        self._outputs = [compiled.output(head) for head in bundle.labels]
+        self._outputs = [compiled.output(name) for name in bundle.outputs]
         self._queue = openvino.AsyncInferQueue(compiled, threads)
         self._queue.set_callback(self._collect)
         self._lock = Lock()

@@ -1,13 +1,12 @@
-"""GPU engine: base plus trained weights in torch, bfloat16 on CUDA, float32 on CPUs."""
+"""GPU engine: the graph's weights as floats in torch, bfloat16 on CUDA, float32 on CPUs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.base import resolve_base
 from models.bundle import Bundle
 from models.engines import Ids2D, Logits
-from models.errors import BundleError, MissingExtraError
+from models.errors import MissingExtraError
 
 
 class TorchEngine:
@@ -27,9 +26,9 @@ class TorchEngine:
     Raises
     ------
     MissingExtraError
-        When torch, transformers, peft or the base's package is not installed.
+        When torch or transformers is not installed.
     BundleError
-        When the base found is not the one the bundle was trained from.
+        When weights and architecture do not belong together.
     """
 
     name = "torch"
@@ -44,20 +43,13 @@ class TorchEngine:
             from models.encoder import restore
         except ImportError as error:
             raise MissingExtraError("the torch engine", "gpu", error.name or "torch") from error
-        base = resolve_base(bundle.base["name"])
-        if base.sha256 != bundle.base["sha256"]:
-            raise BundleError(
-                f"{base.folder}: is not the base bundle {bundle.name} was trained from: its "
-                f"SHA-256 starts {base.sha256[:12]}, the bundle expects "
-                f"{bundle.base['sha256'][:12]}; install that version of {bundle.base['name']}"
-            )
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if threads and device == "cpu":
             torch.set_num_threads(threads)
         self._torch = torch
         self._device = torch.device(device)
         self._bfloat16 = device == "cuda"
-        self._model = restore(bundle, base).to(self._device)
+        self._model = restore(bundle).to(self._device)
         self.detail = f"{device}: torch {'bfloat16' if self._bfloat16 else 'float32'}"
 
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:

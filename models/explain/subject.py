@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import BundleError, MissingExtraError
+from models.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -96,13 +95,4 @@ def _network(bundle: Bundle) -> MultiHead:
         from models.encoder import restore
     except ImportError as error:
         raise MissingExtraError("this explanation", "train", error.name or "torch") from error
-    from models.base import FOLDER_VARIABLE, resolve_base
-
-    base = resolve_base(os.environ.get(FOLDER_VARIABLE) or bundle.base["name"])
-    if base.sha256 != bundle.base["sha256"]:
-        raise BundleError(
-            f"{base.folder}: is not the base bundle {bundle.name} was trained from; "
-            f"install that version of {bundle.base['name']}, or name its folder in "
-            f"{FOLDER_VARIABLE}"
-        )
-    return restore(bundle, base)
+    return restore(bundle)

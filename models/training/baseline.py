@@ -6,29 +6,15 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from models.dataset.embed import pooled
 from models.encoder import MultiHead
 from models.errors import MissingExtraError
 from models.metrics import Floats, measure
-from models.training.batches import Rows, padded
+from models.training.batches import Rows
 
 _STRENGTHS = (1.0, 10.0, 100.0)
-
-
-def embed(model: MultiHead, rows: Rows, batch_size: int = 64) -> NDArray[np.float32]:
-    """Mean-pooled embeddings of unit length, ``(rows, width) float32``, in the rows' order."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows.ids[i]))
-    parts = np.empty((len(rows), model.width), dtype=np.float32)
-    model.eval()
-    with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            batch = padded(rows, chosen)
-            pooled = model.pooled(torch.from_numpy(batch.ids), torch.from_numpy(batch.mask))
-            parts[chosen] = torch.nn.functional.normalize(pooled, dim=1).numpy()
-    return parts
 
 
 def baseline_probabilities(
@@ -60,7 +46,7 @@ def baseline_probabilities(
     except ImportError as error:
         raise MissingExtraError("the baseline", "train", "scikit-learn") from error
     labels = int(base.heads[head].out_features)  # type: ignore[arg-type]
-    known, checked = embed(base, train), embed(base, valid)
+    known, checked = pooled(base, train.ids), pooled(base, valid.ids)
     truth = np.array(valid.labels, dtype=np.int64)
 
     def predict(model: LogisticRegression, embeddings: NDArray[np.float32]) -> Floats:
@@ -76,4 +62,4 @@ def baseline_probabilities(
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted.append(model.fit(known, train.labels))
     best = max(fitted, key=lambda model: measure(truth, predict(model, checked)).macro_f1)
-    return {name: predict(best, embed(base, rows)) for name, rows in tests.items()}
+    return {name: predict(best, pooled(base, rows.ids)) for name, rows in tests.items()}

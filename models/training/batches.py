@@ -28,12 +28,31 @@ class Rows:
         Number of the set each row came from, ``(rows,) int64``; 0 is the head's first.
     soft
         What teachers say of each row: probabilities of each head, ``(rows, labels) float32``.
+    shared
+        What else is known of each row's text: labels of other heads as 0 and 1, the embedding,
+        ``(rows, labels or width) float32``; not a number where nothing is.
+    before
+        What the model before says of each row, likewise.
+    old, old_share
+        How many of the last rows are old ones, and the share of a batch that is theirs.
     """
 
     ids: tuple[Ids, ...]
     labels: NDArray[np.generic]
     sources: NDArray[np.int64]
     soft: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    shared: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    before: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    old: int = 0
+    old_share: float = 0.0
+
+    def of_batch(self, size: int) -> tuple[int, int]:
+        """How many rows of a batch of that size are new, and how many old."""
+        if not self.old:
+            return size, 0
+        old = max(1, round(self.old_share * size))
+        # A head with old rows alone gets no more of a step for it.
+        return (max(1, size - old), old) if self.old < len(self) else (0, old)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,6 +67,8 @@ class Batch:
     labels: NDArray[np.generic]
     sources: NDArray[np.int64]
     soft: Mapping[str, NDArray[np.float32]]
+    shared: Mapping[str, NDArray[np.float32]]
+    before: Mapping[str, NDArray[np.float32]]
 
 
 def epoch_order(
@@ -74,15 +95,27 @@ def epoch_steps(
 ) -> Iterator[dict[str, Batch]]:
     """One batch of every head per step: how much each learns is its batch size.
 
-    A head with fewer rows starts over, in another order, until the longest is through.
+    A head with fewer rows starts over, in another order, until the longest is through; so do old rows,
+    which have their share of every batch.
     The order depends on `seed` and `epoch` alone: a resumed run sees what an unbroken one sees.
     """
 
     def endless(number: int, name: str, rows: Rows) -> Iterator[NDArray[np.int64]]:
-        rng = np.random.default_rng([seed, epoch, number])
         lengths = [len(ids) for ids in rows.ids]
-        size = batch_sizes[name]
-        return chain.from_iterable(epoch_order(lengths, size, rng) for _ in repeat(None))
+        edge = len(rows) - rows.old
+
+        def drawn(lengths: Sequence[int], size: int, *key: int) -> Iterator[NDArray[np.int64]]:
+            rng = np.random.default_rng([seed, epoch, number, *key])
+            return chain.from_iterable(epoch_order(lengths, size, rng) for _ in repeat(None))
+
+        new, old = rows.of_batch(batch_sizes[name])
+        if not old:
+            return drawn(lengths, new)
+        again = (edge + chosen for chosen in drawn(lengths[edge:], old, 1))
+        if not new:
+            return again
+        both = zip(drawn(lengths[:edge], new), again, strict=False)
+        return (np.concatenate(parts) for parts in both)
 
     streams = {name: endless(i, name, rows) for i, (name, rows) in enumerate(heads.items())}
     for _ in range(steps_per_epoch(heads, batch_sizes)):
@@ -90,8 +123,11 @@ def epoch_steps(
 
 
 def steps_per_epoch(heads: Mapping[str, Rows], batch_sizes: Mapping[str, int]) -> int:
-    """Steps until the rows of every head have been seen once."""
-    return max(-(-len(rows) // batch_sizes[name]) for name, rows in heads.items())
+    """Steps until the rows of every head, but for old ones, have been seen once."""
+    return max(
+        -(-(len(rows) - rows.old) // max(1, rows.of_batch(batch_sizes[name])[0]))
+        for name, rows in heads.items()
+    )
 
 
 def padded(rows: Rows, chosen: Sequence[int] | NDArray[np.int64]) -> Batch:
@@ -109,4 +145,6 @@ def padded(rows: Rows, chosen: Sequence[int] | NDArray[np.int64]) -> Batch:
         rows.labels[np.asarray(chosen)],
         rows.sources[np.asarray(chosen)],
         {head: values[np.asarray(chosen)] for head, values in rows.soft.items()},
+        {name: values[np.asarray(chosen)] for name, values in rows.shared.items()},
+        {head: values[np.asarray(chosen)] for head, values in rows.before.items()},
     )

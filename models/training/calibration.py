@@ -7,16 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.abstain import risk_coverage
+from models.abstain import risk_coverage, several_threshold
 from models.bundle import Bundle
 from models.calibrate import fit_temperature
 from models.classifier import Classifier
 from models.labels import HeadKind
 from models.metrics import probabilities_of
 from models.training.data import Source
-
-#: Threshold of each label of a head that may give several.
-MULTI_THRESHOLD = 0.5
 
 
 def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle:
@@ -37,7 +34,7 @@ def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle
         With both; not written.
     """
     classifier = Classifier.load(draft.folder, "openvino")
-    temperatures, thresholds = {}, {}
+    temperatures, thresholds = dict(draft.temperatures), dict(draft.thresholds)
     for source in own:
         head, part = source.head, source.splits["valid"]
         if head.kind is HeadKind.TARGET:
@@ -46,8 +43,9 @@ def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle
             logits = classifier.logits(part.texts)[head.name]
         truth = np.asarray(part.labels)
         temperatures[head.name] = fit_temperature(logits, truth)
-        thresholds[head.name] = MULTI_THRESHOLD
-        if head.kind is not HeadKind.MULTI:
-            probabilities = probabilities_of(head.kind, logits, temperatures[head.name])
+        probabilities = probabilities_of(head.kind, logits, temperatures[head.name])
+        if head.kind is HeadKind.MULTI:
+            thresholds[head.name] = several_threshold(truth > 0, probabilities, precision)
+        else:
             thresholds[head.name] = risk_coverage(truth, probabilities).threshold(precision)
     return replace(draft, temperatures=temperatures, thresholds=thresholds)

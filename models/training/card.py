@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.bundle import CURVE, Bundle
@@ -43,6 +43,7 @@ def model_card(
             "",
             f"- trained: {_method(bundle.method)}, {bundle.training['epochs_run']} epochs, best "
             f"on validation: epoch {bundle.training['best_epoch']}, seed {bundle.training['fit']['seed']}",
+            *_few_shot(bundle.training.get("few_shot", {})),
             f"- reads: {', '.join(bundle.languages)}; at most {bundle.max_tokens} tokens; texts in "
             "other languages get no prediction",
             f"- served on CPUs: OpenVINO, static {bundle.precision['openvino']}; on CUDA: torch "
@@ -52,13 +53,18 @@ def model_card(
                 f"`{teacher['base_sha256']}`), {distil['weight']:.0%} of the loss"
                 for teacher in distil["teachers"]
             ),
+            *(
+                f"- goes on from `{bundle.training[key]['name']}` (bundle hash "
+                f"`{bundle.training[key]['hash']}`)" + how
+                for key, how in (("start", ""), ("remember", ", kept to its answers"))
+                if key in bundle.training
+            ),
             f"- bundle hash: `{bundle.hash}`",
             f"- base SHA-256: `{bundle.base['sha256']}`",
             "",
             "## Figures",
             "",
-            "Splits are leak-free: no normalised text stands in two of them. Nothing was chosen on "
-            "the test split.",
+            f"{_leaks(bundle)} Nothing was chosen on the test split.",
             "",
             *_comparison(found),
             "",
@@ -108,6 +114,14 @@ def model_card(
     )
 
 
+def _leaks(bundle: Bundle) -> str:
+    found = {h: n["same"] for h, n in bundle.training.get("leaks", {}).items() if n["same"]}
+    if not found:
+        return "Splits are leak-free: no normalised text stands in two of them."
+    told = ", ".join(f"{count} of {head}" for head, count in found.items())
+    return f"**Splits leak**: training texts that stand in validation or test splits too: {told}."
+
+
 def _heads(bundle: Bundle) -> str:
     return ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in bundle.heads)
 
@@ -116,7 +130,20 @@ def _method(method: Any) -> str:
     kind = method["kind"]
     if "rank" in method:
         return f"{kind} of rank {method['rank']} on every linear layer of the encoder"
+    if kind == "bottleneck":
+        return f"bottleneck adapters ({method['layout']}), 1/{method['reduction']} of the width"
+    if "length" in method:
+        return f"{method['length']} {kind} vectors"
     return {"full": "every weight", "frozen": "the heads only"}.get(kind, str(kind))
+
+
+def _few_shot(options: Mapping[str, Any]) -> list[str]:
+    if not options.get("shots"):
+        return []
+    return [
+        f"- few-shot: {options['shots']} rows of each label; {options['rounds']} pairs of equal and as "
+        "many of different labels for each row taught the encoder, then the heads were trained"
+    ]
 
 
 def _commands(curve: Sequence[Epoch], command: str) -> list[str]:

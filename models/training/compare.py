@@ -74,6 +74,8 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Measure on the test split of every source, or on validation where it has no test split.
 
+    A set that only trains is not measured.
+
     Parameters
     ----------
     bundle
@@ -93,7 +95,9 @@ def compare(
     tokenised = Tokenised(bundle.path(TOKENIZER), bundle.max_tokens)
     frozen = base if baseline else None
     return tuple(
-        _compare(bundle, classifier, trained, frozen, tokenised, source, seed) for source in sources
+        _compare(bundle, classifier, trained, frozen, tokenised, source, seed)
+        for source in sources
+        if source.splits.keys() & {"valid", "test"}
     )
 
 
@@ -115,7 +119,7 @@ def _compare(
         return report(head, source.path.name, split, model, data, probabilities)
 
     others = []
-    if base is not None and head.kind is HeadKind.SINGLE:
+    if base is not None and head.kind is HeadKind.SINGLE and "valid" in source.splits:
         frozen = build(base, [head])
         train, valid = (tokenised.rows([source], name) for name in ("train", "valid"))
         found = baseline_probabilities(frozen, head.name, train, valid, {"test": tests}, seed)

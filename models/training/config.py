@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.base import PACKAGED
 from models.errors import ModelError
-from models.labels import HeadKind
+from models.labels import EMBEDDING, HeadKind
+from models.tables import SEPARATOR
 
 RECIPES = Path(__file__).with_name("recipes")
 #: The recipe of the shipped bundle.
@@ -36,7 +37,11 @@ class HeadConfig(_Section):
     labels: tuple[str, ...] | None = Field(
         None, description="In order; by default those of a head we know, else the file's, sorted."
     )
-    batch: Count = Field(32, description="Rows per step.")
+    batch: int = Field(
+        32,
+        ge=0,
+        description="Rows per step; 0: none of its own, it learns from the texts it shares with other heads.",
+    )
     weight: Positive = Field(1.0, description="Of its loss.")
 
 
@@ -44,25 +49,87 @@ class DataConfig(_Section):
     """One labelled set of one head: csv or jsonl with a ``split`` column."""
 
     head: str = Field(description="That it trains; a name under [heads].")
-    file: str = Field(description="Absolute, or relative to the configuration or the data folder.")
+    file: str = Field(
+        description="Absolute, or relative to the configuration, the working or the data folder."
+    )
     text: str = Field("text", description="Column of the texts.")
     label: str | None = Field(None, description="Column of the labels; by default the head's name.")
     target: str | None = Field(None, description="Column of the company, for a target head.")
     where: dict[str, str] = Field(
         default_factory=dict, description="Only rows whose columns hold these values."
     )
+    separator: Annotated[str, Field(min_length=1)] = Field(
+        SEPARATOR, description="Between the labels of one row, for a head with several."
+    )
+    ignore_unknown: bool = Field(
+        False,
+        description="Leave out labels that the head does not have, instead of refusing the file.",
+    )
     licence: str = Field("not stated", description="As its publisher states it, for the card.")
+    sha256: str | None = Field(
+        None, description="Hash that the file must have, as hex; by default any."
+    )
+    weight: Positive = Field(
+        1.0, description="Of each row's label in the loss; less than 1 for labels no person gave."
+    )
+    augment: Share | None = Field(None, description="Instead of augment.share, for this set.")
+    replay: bool = Field(False, description="Old rows: they get replay.share of each batch.")
+
+
+class TrimConfig(_Section):
+    """What of the base is kept: a smaller encoder from the start."""
+
+    layers: Count | None = Field(
+        None, description="So many lowest layers (Sajjad et al. 2020); by default all."
+    )
+    vocabulary: Count | None = Field(
+        None,
+        description="At most so many tokens: those of the training texts, then the lowest numbers; "
+        "by default all.",
+    )
+
+
+class EmbeddingConfig(_Section):
+    """A sentence embedding beside the heads, learnt from the untrained base's."""
+
+    weight: float = Field(
+        0.0,
+        ge=0,
+        description="Of its loss, one minus the cosine; 0: the bundle gives no embedding.",
+    )
+    pooling: Literal["mean", "cls"] = Field(
+        "mean", description="How the base makes a sentence's embedding of its tokens'."
+    )
 
 
 class AdapterConfig(_Section):
     """What moves in the encoder."""
 
-    kind: Literal["full", "frozen", "lora", "dora", "adalora", "ia3"] = Field(
+    kind: Literal[
+        "full", "frozen", "lora", "dora", "adalora", "ia3", "bottleneck", "prefix", "prompt"
+    ] = Field(
         "lora",
-        description="full trains every weight, frozen the heads only, the others through peft.",
+        description="full: every weight; frozen: the heads only; lora: a low-rank change of each "
+        "linear layer (Hu et al. 2021); dora: direction and size apart (Liu et al. 2024); adalora: "
+        "ranks move to where they matter (Zhang et al. 2023); ia3: scales of keys, values and "
+        "feed-forward (Liu et al. 2022); these four fold into the weights. bottleneck: small networks "
+        "after sub-layers (Houlsby et al. 2019); prefix: keys and values before each layer's own (Li "
+        "and Liang 2021); prompt: vectors before the text (Lester et al. 2021); these three stay in "
+        "the model and take a share of its speed.",
     )
     rank: Count = Field(32, description="Of lora, dora and adalora.")
     alpha: Count | None = Field(None, description="Scale times rank; by default twice the rank.")
+    reduction: Count = Field(
+        16, description="bottleneck: width of the encoder over that of the small network."
+    )
+    layout: Literal["pfeiffer", "houlsby"] = Field(
+        "pfeiffer",
+        description="bottleneck: after the feed-forward part (Pfeiffer et al. 2021), or after the "
+        "attention as well (Houlsby et al. 2019).",
+    )
+    length: Annotated[int, Field(ge=1, le=512)] = Field(
+        16, description="prefix, prompt: vectors; they take nothing of max_tokens."
+    )
     freeze_embeddings: bool = Field(False, description="full: keep the embeddings as they are.")
     freeze_layers: int = Field(0, ge=0, description="full: keep so many lowest layers as they are.")
 
@@ -95,7 +162,14 @@ class FitConfig(_Section):
     encoder_dropout: Share | None = Field(
         None, description="Inside the encoder; by default the base's."
     )
-    label_smoothing: Share = Field(0.05, description="Szegedy et al. 2016, section 7.")
+    token_dropout: Share = Field(
+        0.0,
+        description="Share of tokens hidden behind [MASK] in training (Dai and Le 2015, section 4); "
+        "the company asked about stays.",
+    )
+    label_smoothing: Share = Field(
+        0.05, description="Szegedy et al. 2016, section 7; not of heads with several labels."
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: a class counts by the square root of its rarity."
     )
@@ -105,8 +179,10 @@ class FitConfig(_Section):
     fgm: float = Field(
         0.0, ge=0, description="Size of an adversarial step on the embeddings (Miyato et al. 2017)."
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="Of matrix products; weights and their gradients are float32."
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of matrix products; weights and their gradients are float32. auto: bfloat16 where "
+        "the processor has instructions for it, without which it is many times slower.",
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, a third more time.")
     parallel: Literal["ddp", "fsdp"] = Field(
@@ -124,6 +200,67 @@ class DistilConfig(_Section):
     temperature: Positive = Field(2.0, description="Softens teachers and student alike.")
 
 
+class AugmentConfig(_Section):
+    """Training rows read in another form, a new draw every epoch, under the label they have.
+
+    Validation and test splits stay as they are, no row becomes a text of theirs, and the company a target
+    row asks about stays in the text. Teachers are asked about the changed text.
+    """
+
+    share: Share = Field(0.0, description="Of a set's rows in each epoch; 0 for none.")
+    kinds: tuple[Literal["entities", "numbers", "synonyms", "back_translation"], ...] = Field(
+        ("entities", "numbers", "synonyms"),
+        description="Applied one after the other; see `models.dataset.augment`.",
+    )
+    heads: tuple[str, ...] = Field((), description="Only sets of these heads; by default all.")
+    companies: str | None = Field(
+        None, description="YAML of companies by sector to swap; by default the built-in list."
+    )
+    synonyms: str | None = Field(
+        None, description="YAML list of groups of words; by default the built-in list."
+    )
+    away: str | None = Field(
+        None, description="back_translation: folder of a model into another language."
+    )
+    back: str | None = Field(None, description="back_translation: folder of the model back.")
+
+
+class ReplayConfig(_Section):
+    """Old rows among the new, against forgetting (experience replay: Chaudhry et al. 2019)."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25,
+        description="Of each batch of a head with old rows; a head with no others gets that share of its "
+        "batch.",
+    )
+    bundle: str | None = Field(
+        None,
+        description="Folder of a bundle whose own training sets are old rows, besides [[data]] entries with "
+        "replay = true.",
+    )
+
+
+class RememberConfig(_Section):
+    """Answers of the model before, as a penalty against forgetting (Li and Hoiem 2016, section 3)."""
+
+    weight: float = Field(0.0, ge=0, description="Of the distance to its answers; 0 for none.")
+    bundle: str | None = Field(None, description="Folder of its bundle; by default start.")
+    temperature: Positive = Field(2.0, description="Softens its answers and ours alike.")
+
+
+class FewShotConfig(_Section):
+    """Few labelled rows (SetFit: Tunstall et al. 2022): pairs of them teach the encoder, then the heads.
+
+    The encoder learns from the pairs at fit.lr and is frozen when the heads are trained.
+    """
+
+    shots: int = Field(
+        0, ge=0, description="Rows of each label drawn from every train split; 0: this is off."
+    )
+    rounds: Count = Field(20, description="Pairs of equal, and of different, labels for each row.")
+    batch: Count = Field(16, description="Pairs per step.")
+
+
 class CalibrationConfig(_Section):
     """What is fitted on the validation splits once the model stands."""
 
@@ -139,14 +276,30 @@ class TrainConfig(_Section):
     version: str = Field("1", description="Of the bundle.")
     languages: tuple[str, ...] = Field(("en",), description="ISO 639-1 codes the model will read.")
     base: str = Field(PACKAGED, description="Package, local folder or hub name of the encoder.")
+    start: str | None = Field(
+        None,
+        description="Folder of a bundle to go on from, instead of base: its encoder, and its heads whose "
+        "names and labels agree.",
+    )
     max_tokens: Annotated[int, Field(ge=8, le=512)] = Field(
         128, description="Longer texts are cut, special tokens included."
     )
+    trim: TrimConfig = TrimConfig()
     heads: dict[str, HeadConfig]
+    embedding: EmbeddingConfig = EmbeddingConfig()
     data: tuple[DataConfig, ...]
     adapter: AdapterConfig = AdapterConfig()
     fit: FitConfig = FitConfig()
     distil: DistilConfig = DistilConfig()
+    augment: AugmentConfig = AugmentConfig()
+    replay: ReplayConfig = ReplayConfig()
+    remember: RememberConfig = RememberConfig()
+    leaks: Literal["refuse", "drop", "warn"] = Field(
+        "refuse",
+        description="When a training text stands in a validation or test split of its head: do not start, "
+        "train without the row, or train nevertheless.",
+    )
+    few_shot: FewShotConfig = FewShotConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")
     track: Literal["tensorboard", "wandb", "mlflow", "none"] = Field(
@@ -197,10 +350,65 @@ def make_config(table: dict[str, Any], origin: str, changes: Sequence[str] = ())
                 f"{origin}: data.{number}.target: a target head, and no other, needs the column "
                 "of the company"
             )
-    for head in config.heads:
-        if all(entry.head != head for entry in config.data):
-            raise ModelError(f"{origin}: heads.{head}: no [[data]] entry trains it")
+    if all(head.batch == 0 for head in config.heads.values()):
+        raise ModelError(
+            f"{origin}: heads: every batch is 0; one head at least needs rows per step"
+        )
+    for name, head in config.heads.items():
+        if head.batch == 0 and head.kind is HeadKind.TARGET:
+            raise ModelError(
+                f"{origin}: heads.{name}.batch: a target head shares no text with others: give it rows"
+            )
+    if EMBEDDING in config.heads:
+        raise ModelError(
+            f"{origin}: heads.{EMBEDDING}: the name of another output; call it otherwise"
+        )
+    _check_sections(config, origin)
     return config
+
+
+def _check_sections(config: TrainConfig, origin: str) -> None:
+    """What one key asks of another."""
+    if config.start is not None and "base" in config.model_fields_set:
+        raise ModelError(f"{origin}: start: a run goes on from a bundle or from a base, not both")
+    if config.remember.weight and not (config.remember.bundle or config.start):
+        raise ModelError(f"{origin}: remember.bundle: name the model before, here or as start")
+    if ("back_translation" in config.augment.kinds) != bool(
+        config.augment.away and config.augment.back
+    ):
+        raise ModelError(
+            f"{origin}: augment.away, augment.back: back_translation, and nothing else, needs both"
+        )
+    for head in config.augment.heads:
+        if head not in config.heads:
+            raise ModelError(f"{origin}: augment.heads: no head {head!r} in [heads]")
+    if all(entry.replay for entry in config.data):
+        raise ModelError(f"{origin}: data: nothing to learn, every set is replay")
+    for head in config.heads:
+        kept = config.remember.weight or config.replay.bundle
+        if not kept and all(entry.head != head for entry in config.data):
+            raise ModelError(
+                f"{origin}: heads.{head}: no [[data]] entry trains it (a head of the model before needs "
+                "none with remember.weight or replay.bundle)"
+            )
+    if config.few_shot.shots:
+        _check_few_shot(config, origin)
+
+
+def _check_few_shot(config: TrainConfig, origin: str) -> None:
+    for name, head in config.heads.items():
+        if head.batch == 0:
+            raise ModelError(f"{origin}: heads.{name}.batch: few-shot training needs rows per step")
+        if head.kind is not HeadKind.SINGLE:
+            raise ModelError(
+                f"{origin}: heads.{name}.kind: few-shot pairs need heads that give one label of the "
+                f"text, not {head.kind.value!r}; leave it out or set few_shot.shots to 0"
+            )
+    if config.adapter.kind in ("frozen", "adalora"):
+        raise ModelError(
+            f"{origin}: adapter.kind: few-shot pairs teach the encoder, which {config.adapter.kind!r} "
+            "does not let them; take full, lora, dora or ia3"
+        )
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

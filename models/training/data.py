@@ -32,7 +32,8 @@ class Source:
     config
         Columns, condition, licence.
     splits
-        ``train`` and ``valid``, and ``test`` where the file has it (measured, never trained on).
+        ``train``, and ``valid`` and ``test`` where the file has them (measured, never trained on); a
+        head's first set has ``valid``.
     """
 
     name: str
@@ -61,7 +62,8 @@ def load_sources(
     config
         The run.
     beside
-        Folder of the configuration: relative files are looked for there, then in the data folder.
+        Folder of the configuration: relative files are looked for there, then in the working folder,
+        then in the data folder.
     only
         Splits to read, each of which must be there: rows of others are skipped. By default all, ``train`` and
         ``valid`` among them.
@@ -69,24 +71,25 @@ def load_sources(
     Raises
     ------
     DataError
-        When a file is missing, lacks a column or split, or holds a label its head does not have.
+        When a file is missing or not the one expected, lacks a column or split, or holds a label its
+        head does not have.
     """
     paths = [_find(entry.file, beside) for entry in config.data]
     heads = {
         name: Head(name, head.kind, _labels(name, head, config.data, paths))
         for name, head in config.heads.items()
+        if any(entry.head == name for entry in config.data)
     }
-    return tuple(
-        Source(
-            path.name.split(".", 1)[0],
-            heads[entry.head],
-            path,
-            file_sha256(path),
-            entry,
-            _splits(path, heads[entry.head], entry, only),
-        )
-        for entry, path in zip(config.data, paths, strict=True)
-    )
+    sources: list[Source] = []
+    for entry, path in zip(config.data, paths, strict=True):
+        head = heads[entry.head]
+        # A head is chosen, calibrated and measured by its first set; others may only train it.
+        first = all(source.head != head for source in sources)
+        needed = only or (("train", "valid") if first else ("train",))
+        name, found = path.name.split(".", 1)[0], _hash(path, entry)
+        splits = _splits(path, head, entry, needed, only)
+        sources.append(Source(name, head, path, found, entry, splits))
+    return tuple(sources)
 
 
 def texts_of(source: Source, split: str) -> list[str]:
@@ -97,8 +100,22 @@ def texts_of(source: Source, split: str) -> list[str]:
     return [mark_target(t, [name]) for t, name in zip(part.texts, part.targets, strict=True)]
 
 
+def _hash(path: Path, entry: DataConfig) -> str:
+    found = file_sha256(path)
+    if entry.sha256 not in (None, found):
+        raise DataError(
+            f"{path}: its SHA-256 starts {found[:12]}, the recipe expects {str(entry.sha256)[:12]}: "
+            "restore the file, or take the new hash into the recipe"
+        )
+    return found
+
+
 def _splits(
-    path: Path, head: Head, entry: DataConfig, only: Collection[str] | None
+    path: Path,
+    head: Head,
+    entry: DataConfig,
+    needed: Collection[str],
+    only: Collection[str] | None,
 ) -> dict[str, Labelled]:
     splits = read_splits(
         path,
@@ -107,9 +124,11 @@ def _splits(
         head=head,
         target=entry.target,
         where=entry.where,
+        separator=entry.separator,
+        ignore_unknown=entry.ignore_unknown,
         only=only,
     )
-    for split in only or ("train", "valid"):
+    for split in needed:
         if split not in splits:
             there = ", ".join(map(repr, sorted(splits))) or "none"
             raise DataError(
@@ -132,14 +151,14 @@ def _labels(
         if entry.head == name
         for _, row in checked_rows(path, ["split", entry.label or name])
         if row["split"] == "train"
-        for label in label_names(row[entry.label or name], head.kind)
+        for label in label_names(row[entry.label or name], head.kind, entry.separator)
     }
     return tuple(sorted(found))
 
 
 def _find(file: str, beside: Path | None) -> Path:
     given = Path(file)
-    folders = [folder for folder in (beside, data_folder()) if folder is not None]
+    folders = [folder for folder in (beside, Path(), data_folder()) if folder is not None]
     places = [given] if given.is_absolute() else [folder / given for folder in folders]
     for place in places:
         if place.is_file():

@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 from models.encoder import MultiHead, load_trained, trained_state
 from models.labels import HeadKind
 from models.metrics import measure, measure_multi, sigmoid, softmax
-from models.training import checkpoint
+from models.training import allocation, checkpoint
 from models.training.average import Average
 from models.training.batches import Rows, epoch_steps, padded, steps_per_epoch
 from models.training.config import TrainConfig
-from models.training.losses import Objective
+from models.training.losses import Hiding, Objective
 from models.training.optimisers import make_optimiser, rate
 from models.training.parallel import ALONE, Ranks, checked, whole
+from models.training.vary import Vary
+
+#: Sections of a recipe that a resumed run must agree with.
+_BINDING = {
+    "base", "start", "trim", "heads", "embedding", "adapter", "fit", "distil", "augment", "replay",
+    "remember", "few_shot",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,14 @@ class Watch:
         Told (steps done, steps at most, recent loss).
     epoch
         Told the figures of each epoch.
+    note
+        Told what a person should know.
     """
 
     phase: Callable[[str], None] = lambda what: None
     step: Callable[[int, int, float], None] = lambda done, total, loss: None
     epoch: Callable[[Epoch], None] = lambda epoch: None
+    note: Callable[[str], None] = lambda what: None
 
 
 def fit(
@@ -73,6 +83,8 @@ def fit(
     resume: bool = False,
     watch: Watch | None = None,
     data: Mapping[str, str] | None = None,
+    hiding: Hiding | None = None,
+    vary: Vary | None = None,
     ranks: Ranks = ALONE,
     until: int | None = None,
 ) -> tuple[Epoch, ...]:
@@ -94,6 +106,10 @@ def fit(
         rate rises again to where the longer schedule has it.
     data
         Hash of each file trained on: a run is not resumed on other data.
+    hiding
+        For the recipe's `token_dropout`.
+    vary
+        Gives the rows of each epoch another form; see `models.training.vary`.
     ranks
         Processes that train together; the first writes the checkpoints, all end with the same weights.
     until
@@ -111,7 +127,7 @@ def fit(
     if config.fit.gradient_checkpointing:
         model.encoder.gradient_checkpointing_enable()  # type: ignore[operator]
     given, model = model, ranks.placed(model, device)
-    objective = Objective(model, train, config).to(device)
+    objective = Objective(model, train, config, hiding).to(device)
     moving = [p for p in [*model.parameters(), *objective.parameters()] if p.requires_grad]
     optimiser = ranks.regrouped(make_optimiser(model, objective.parameters(), config.fit))
     average = Average(moving, config.fit.average)
@@ -121,6 +137,7 @@ def fit(
     curve: list[Epoch] = []
     if resume and (saved := checkpoint.load(folder, settings)) is not None:
         checkpoint.put_back(saved.tensors, moving, average.shadow, optimiser)
+        allocation.put_back(model.encoder, saved.tensors)
         curve = [Epoch(**epoch) for epoch in saved.curve]
         watch.step(len(curve) * per_epoch, total, curve[-1].train_loss)
     epochs = min(config.fit.epochs, until or config.fit.epochs)
@@ -131,7 +148,8 @@ def fit(
         losses: list[float] = []
         share = 1 / config.fit.accumulate
         optimiser.zero_grad(set_to_none=True)
-        for batches in epoch_steps(train, sizes, config.fit.seed, number):
+        rows = vary(number, train) if vary else train
+        for batches in epoch_steps(rows, sizes, config.fit.seed, number):
             step = number * per_epoch + len(losses)
             loss = sum(
                 ranks.backward(objective, model, head, batch, share)
@@ -144,7 +162,8 @@ def fit(
                 ranks.average(moving)
                 ranks.clip(moving, config.fit.max_gradient)
                 optimiser.step()
-                _told_of_step(model, step)
+                updates = -(-len(losses) // config.fit.accumulate)
+                _told_of_step(model, number * -(-per_epoch // config.fit.accumulate) + updates)
                 optimiser.zero_grad(set_to_none=True)
                 average.update(moving)
             watch.step(step + 1, total, float(np.mean(losses[-50:])))
@@ -155,7 +174,9 @@ def fit(
                 best = {name: whole(value) for name, value in trained_state(model).items()}
                 if ranks.first:
                     checkpoint.save_best(folder, best)
-        state = checkpoint.take(moving, average.shadow, optimiser)
+        state = checkpoint.take(moving, average.shadow, optimiser) | allocation.memory(
+            model.encoder
+        )
         if ranks.first:
             checkpoint.save(folder, state, [asdict(epoch) for epoch in curve], settings)
         watch.epoch(curve[-1])
@@ -203,18 +224,18 @@ def _settings(config: TrainConfig, data: Mapping[str, str]) -> dict[str, Any]:
 
     put(
         "",
-        config.model_dump(mode="json", include={"base", "heads", "adapter", "fit", "distil"})
+        config.model_dump(mode="json", include=_BINDING)
         | {"data": dict(data)}
         | {"rows": [entry.model_dump(exclude={"licence"}) for entry in config.data]},
     )
     return flat
 
 
-def _told_of_step(model: MultiHead, step: int) -> None:
+def _told_of_step(model: MultiHead, taken: int) -> None:
     # AdaLoRA moves its ranks between the layers as the run goes on.
     allocate = getattr(model.encoder, "update_and_allocate", None)
     if allocate is not None:
-        allocate(step + 1)
+        allocate(taken)
 
 
 def _validate(

@@ -4,17 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.encoder import Features, MultiHead
-from models.labels import HeadKind
+from models.labels import EMBEDDING, HeadKind
 from models.training.batches import Batch, Rows
 from models.training.config import TrainConfig
+from models.training.precision import taken
+
+
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """Token ids for hiding words: [MASK], and those never hidden, ``(n,) int64``."""
+
+    mask: int
+    spared: NDArray[np.int64]
+
+
+def hiding(tokenizer: Path) -> Hiding | None:
+    """What a tokenizer hides words behind; None where it has no [MASK]."""
+    found = Tokenizer.from_file(str(tokenizer))
+    mask = next(
+        (i for name in ("[MASK]", "<mask>") if (i := found.token_to_id(name)) is not None), None
+    )
+    if mask is None:
+        return None
+    special = [
+        number for number, token in found.get_added_tokens_decoder().items() if token.special
+    ]
+    return Hiding(mask, np.array(special, dtype=np.int64))
 
 
 class Objective(nn.Module):
@@ -31,14 +58,24 @@ class Objective(nn.Module):
         Rows of each head; for the number of their sets and the rarity of their classes.
     config
         The run.
+    hiding
+        Needed for `token_dropout`.
     """
 
-    def __init__(self, model: MultiHead, train: Mapping[str, Rows], config: TrainConfig) -> None:
+    def __init__(
+        self,
+        model: MultiHead,
+        train: Mapping[str, Rows],
+        config: TrainConfig,
+        hiding: Hiding | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
+        self.hiding = hiding if config.fit.token_dropout else None
         self.kinds = dict(model.kinds)
         self.offsets = nn.ParameterDict()
         self.class_weights: dict[str, Tensor] = {}
+        self.row_weights = _row_weights(config)
         for head, rows in train.items():
             labels = int(model.heads[head].out_features)  # type: ignore[arg-type]
             further = int(rows.sources.max(initial=0))
@@ -62,21 +99,68 @@ class Objective(nn.Module):
     def loss(self, model: MultiHead, head: str, batch: Batch) -> Tensor:
         """Loss of one batch, weighted as its head is."""
         device = next(model.parameters()).device
+        batch = self._hidden(batch)
         first = self._read(model, batch, device)
         logits = model.logits(head, first)
         loss = self._gold(head, logits, batch, device)
         if batch.soft:
-            weight = self.config.distil.weight
-            loss = (1 - weight) * loss + weight * self._taught(model, first, batch, device)
+            distil = self.config.distil
+            taught = self._taught(model, first, batch.soft, distil.temperature, device)
+            loss = (1 - distil.weight) * loss + distil.weight * taught
+        if batch.before:
+            remember = self.config.remember
+            away = self._taught(model, first, batch.before, remember.temperature, device)
+            loss = loss + remember.weight * away
         if self.config.fit.rdrop:
             second = model.logits(head, self._read(model, batch, device))
             loss = (loss + self._gold(head, second, batch, device)) / 2
             loss = loss + self.config.fit.rdrop * self._disagreement(head, logits, second)
-        return self.config.heads[head].weight * loss
+        loss = self.config.heads[head].weight * loss
+        for name, known in batch.shared.items():
+            loss = loss + self._shared(model, name, known, first, device)
+        return loss
+
+    def _hidden(self, batch: Batch) -> Batch:
+        """The batch with some of its tokens behind [MASK] (word dropout: Dai and Le 2015, section 4)."""
+        if self.hiding is None:
+            return batch
+        chosen = torch.rand(batch.ids.shape).numpy() < self.config.fit.token_dropout
+        chosen &= ~np.isin(batch.ids, self.hiding.spared)
+        return replace(batch, ids=np.where(chosen, self.hiding.mask, batch.ids))
+
+    def _shared(
+        self,
+        model: MultiHead,
+        name: str,
+        known: NDArray[np.float32],
+        features: Features,
+        device: torch.device,
+    ) -> Tensor:
+        """Loss of what else is known of the texts; others count as rows without a loss."""
+        rows = np.flatnonzero(~np.isnan(known[:, 0]))
+        if not len(rows):
+            return torch.zeros((), device=device)
+        wanted = torch.from_numpy(known[rows]).to(device)
+        index = torch.from_numpy(rows).to(device)
+        seen = Features(features.text[index], features.marked[index])
+        if name == EMBEDDING:
+            distance = 1 - functional.cosine_similarity(model.embedded(seen), wanted)
+            return self.config.embedding.weight * distance.sum() / len(known)
+        logits = model.logits(name, seen)
+        if self.kinds[name] is HeadKind.MULTI:
+            each = _several(logits, wanted)
+        else:
+            each = functional.cross_entropy(
+                logits,
+                wanted,
+                label_smoothing=self.config.fit.label_smoothing,
+                reduction="none",
+            )
+        return self.config.heads[name].weight * each.sum() / len(known)
 
     def _read(self, model: MultiHead, batch: Batch, device: torch.device) -> Features:
         ids, mask = (torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask))
-        low = self.config.fit.precision == "bfloat16"
+        low = taken(self.config.fit.precision, device.type) == "bfloat16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
             return model.features(ids, mask)
 
@@ -87,33 +171,40 @@ class Objective(nn.Module):
             own = torch.zeros(1, table.shape[1], device=device)
             logits = logits + torch.cat([own, table])[torch.from_numpy(batch.sources).to(device)]
         if self.kinds[head] is HeadKind.MULTI:
-            smooth = self.config.fit.label_smoothing
-            wanted = labels * (1 - smooth) + smooth / 2
-            # Summed over labels: a row with no event still teaches every label.
-            each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-            return each.sum(dim=1).mean()
+            return self._mean(head, _several(logits, labels), batch)
         weights = self.class_weights.get(head)
-        # A mean over rows, weighted or not: batches and shares of them then add up.
-        return functional.cross_entropy(
+        if weights is not None:
+            weights = weights.to(device)
+        each = functional.cross_entropy(
             logits,
             labels,
-            weight=None if weights is None else weights.to(device),
+            weight=weights,
             label_smoothing=self.config.fit.label_smoothing,
             reduction="none",
-        ).mean()
+        )
+        return self._mean(head, each, batch)
+
+    def _mean(self, head: str, each: Tensor, batch: Batch) -> Tensor:
+        """Mean over rows, weighted or not: batches and shares of them then add up."""
+        if head in self.row_weights:
+            each = each * self.row_weights[head].to(each.device)[torch.from_numpy(batch.sources)]
+        return each.mean()
 
     def _taught(
-        self, model: MultiHead, features: Features, batch: Batch, device: torch.device
+        self,
+        model: MultiHead,
+        features: Features,
+        answers: Mapping[str, NDArray[np.float32]],
+        temperature: float,
+        device: torch.device,
     ) -> Tensor:
-        """Distance to the teachers (Hinton et al. 2015, section 2), on every head they answer for."""
-        temperature = self.config.distil.temperature
+        """Distance to teachers (Hinton et al. 2015, section 2), on every head they answer for."""
         total = torch.zeros((), device=device)
-        for head, soft in batch.soft.items():
+        for head, soft in answers.items():
             said = model.logits(head, features) / temperature
             wanted = torch.from_numpy(soft).to(device)
             if self.kinds[head] is HeadKind.MULTI:
-                each = functional.binary_cross_entropy_with_logits(said, wanted, reduction="none")
-                total = total + each.sum(dim=1).mean()
+                total = total + _several(said, wanted).mean()
             else:
                 said = functional.log_softmax(said, dim=1)
                 total = total + functional.kl_div(said, wanted, reduction="batchmean")
@@ -169,6 +260,20 @@ class _Hook:
 
     def __exit__(self, *error: object) -> None:
         self._handle.remove()
+
+
+def _several(logits: Tensor, wanted: Tensor) -> Tensor:
+    # Summed over labels: a row with no event still teaches every label.
+    each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    return each.sum(dim=1)
+
+
+def _row_weights(config: TrainConfig) -> dict[str, Tensor]:
+    """Weight of the rows of each set, by number of the set, of heads whose sets do not all weigh 1."""
+    found: dict[str, list[float]] = {}
+    for entry in config.data:
+        found.setdefault(entry.head, []).append(entry.weight)
+    return {head: torch.tensor(each) for head, each in found.items() if set(each) != {1.0}}
 
 
 def _balanced(rows: Rows, labels: int) -> Tensor:

@@ -35,7 +35,7 @@ def make_optimiser(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if name.startswith("heads."):
+        if name.startswith(("heads.", "embedding.")):
             peak = config.head_lr or config.lr
         else:
             peak = config.lr * config.layer_decay ** (depth - layer_of(name))

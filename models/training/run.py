@@ -1,85 +1,38 @@
-"""From labelled files to a bundle: fit, quantise, calibrate, measure, write."""
+"""From a fitted model to its bundle: quantise, calibrate, measure, write (torch)."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import save_file
 
 from models import bundle as bundles
-from models.adapters import adapted
-from models.base import Base, resolve_base
+from models.base import Base
 from models.bundle import Bundle
-from models.encoder import MultiHead, as_shipped, build, load_trained, merged, trained_state
+from models.encoder import MultiHead, merged
 from models.errors import ModelError
-from models.labels import Head, HeadKind
-from models.quantise import CALIBRATION_TEXTS, export_graph, quantise, save_graph
-from models.targets import MARKER
+from models.graph_weights import save_graph
+from models.quantise import CALIBRATION_TEXTS, export_graph, quantise
 from models.text import NORMALISATION_VERSION
-from models.training.batches import Rows, steps_per_epoch
 from models.training.calibration import calibrated
 from models.training.card import model_card
-from models.training.compare import Tokenised, compare
+from models.training.compare import compare
 from models.training.config import TrainConfig
 from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
-from models.training.distil import Soft, teach
-from models.training.loop import Epoch, Watch, fit
-from models.training.parallel import ALONE, Ranks, joined
-from models.training.tracking import tracked
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where a run writes.
-
-    Parameters
-    ----------
-    out
-        Folder of the bundle; one that is there is replaced when the run succeeds.
-    work
-        Folder of checkpoints.
-    beside
-        Folder of the recipe, for files it names.
-    resume
-        Go on from the checkpoints in `work`.
-    command
-        The command line, for the card.
-    cache
-        Folder of teachers' answers; by default `work`.
-    """
-
-    out: Path
-    work: Path
-    beside: Path | None = None
-    resume: bool = False
-    command: str = "foreshock train"
-    cache: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A model that has been through the loop, and what it came from.
-
-    `own` is the first set of each head: selection and calibration look at it, not at what is trained
-    beside it.
-    """
-
-    model: MultiHead
-    base: Base
-    heads: tuple[Head, ...]
-    marker: int | None
-    method: dict[str, Any]
-    tokenised: Tokenised
-    own: tuple[Source, ...]
-    curve: tuple[Epoch, ...]
+from models.training.few_shot import drawn
+from models.training.fitted import Fitted, Places, fitted
+from models.training.leaks import Found, check_leaks, without_leaks
+from models.training.loop import Epoch, Watch
+from models.training.parallel import Ranks, joined
+from models.training.precision import taken
+from models.training.remember import as_before
+from models.training.replay import to_find_again, with_old_sets
 
 
 def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Path:
@@ -108,22 +61,26 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
             "or remove the folder"
         )
     watch.phase("reading the labelled files")
+    config = with_old_sets(config)
     sources = load_sources(config, places.beside)
+    watch.phase("looking for texts in two splits")
+    if config.leaks == "drop":
+        sources = without_leaks(sources, watch.note)
+    leaks = check_leaks(config, sources, watch.note)
+    if config.few_shot.shots:
+        sources = drawn(sources, config.few_shot.shots, config.fit.seed)
     stage = places.out.with_name(f"{places.out.name}.part{ranks.number or ''}")
     shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True)
     made = fitted(config, places, stage, sources, watch, ranks)
     if not ranks.first:
         shutil.rmtree(stage)
         return places.out
-    kept = as_shipped(trained_state(made.model))
-    save_file(kept, stage / bundles.WEIGHTS)
-    load_trained(made.model, kept)  # what is exported and measured is what is shipped
     model = merged(made.model)
     watch.phase("quantising to int8")
     sample = made.tokenised.ids(_calibration_texts(sources, config.fit.seed))
-    save_graph(quantise(export_graph(model), sample), stage)
-    draft = _draft(config, places, stage, made, sources)
+    save_graph(quantise(export_graph(model), sample), model, stage)
+    draft = _told(_draft(config, places, stage, made, sources), config, leaks, made)
+    draft = as_before(draft, made.kept, made.before)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, made.own, config.calibration.precision)
     bundles.write_manifest(draft)
@@ -134,126 +91,22 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
     return places.out
 
 
-def fitted(
+def _told(
+    draft: Bundle,
     config: TrainConfig,
-    places: Places,
-    stage: Path,
-    sources: Sequence[Source],
-    watch: Watch,
-    ranks: Ranks = ALONE,
-    until: int | None = None,
-) -> Fitted:
-    """Train a model on the ``train`` splits of `sources`, choosing its epoch on ``valid``.
-
-    Parameters
-    ----------
-    stage
-        Folder that gets the tokenizer.
-    until
-        See `models.training.loop.fit`.
-    """
-    stage.mkdir(parents=True, exist_ok=True)
-    heads = _heads(sources)
-    base = resolve_base(config.base)
-    marker = _save_tokenizer(base, stage / bundles.TOKENIZER, heads)
-    tokenised = Tokenised(stage / bundles.TOKENIZER, config.max_tokens)
-    train_rows = {head.name: tokenised.rows(_of(sources, head), "train") for head in heads}
-    own = tuple(_of(sources, head)[0] for head in heads)
-    valid_rows = {source.head.name: tokenised.rows([source], "valid") for source in own}
-    if config.distil.teachers:
-        with ranks.in_turn():
-            train_rows = _taught(config, places, sources, train_rows, watch)
-    watch.phase("training")
-    torch.manual_seed(config.fit.seed)
-    fitting = config.fit
-    model = build(
-        base,
-        heads,
-        dropout=fitting.dropout,
-        encoder_dropout=fitting.encoder_dropout,
-        marker=marker,
-    )
-    method = _method(config, train_rows)
-    model.encoder = adapted(model.encoder, method)
-    with tracked(config, places.work, watch) as followed:
-        curve = fit(
-            model,
-            train_rows,
-            valid_rows,
-            config,
-            places.work,
-            resume=places.resume,
-            watch=followed,
-            data={source.name: source.sha256 for source in sources},
-            ranks=ranks,
-            until=until,
-        )
-    return Fitted(model, base, heads, marker, method, tokenised, own, curve)
-
-
-def _heads(sources: Sequence[Source]) -> tuple[Head, ...]:
-    return tuple({source.head.name: source.head for source in sources}.values())
-
-
-def _of(sources: Sequence[Source], head: Head) -> list[Source]:
-    return [source for source in sources if source.head == head]
-
-
-def _save_tokenizer(base: Base, path: Path, heads: Sequence[Head]) -> int | None:
-    """Write the bundle's tokenizer; return the marker's token id where a head needs it."""
-    from tokenizers import AddedToken, Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    if all(head.kind is not HeadKind.TARGET for head in heads):
-        tokenizer.save(str(path))
-        return None
-    tokenizer.add_special_tokens([AddedToken(MARKER, special=True, normalized=False)])
-    tokenizer.save(str(path))
-    number: int | None = tokenizer.token_to_id(MARKER)
-    return number
-
-
-def _method(config: TrainConfig, rows: Mapping[str, Rows]) -> dict[str, Any]:
-    adapter = config.adapter
-    if adapter.kind == "full":
-        return adapter.model_dump(include={"kind", "freeze_embeddings", "freeze_layers"})
-    if adapter.kind in ("frozen", "ia3"):
-        return {"kind": adapter.kind}
-    method = adapter.model_dump(include={"kind", "rank", "alpha"}, exclude_none=True)
-    if adapter.kind == "adalora":
-        sizes = {head: entry.batch for head, entry in config.heads.items()}
-        method["steps"] = steps_per_epoch(rows, sizes) * config.fit.epochs
-    return method
-
-
-def _taught(
-    config: TrainConfig,
-    places: Places,
-    sources: Sequence[Source],
-    rows: Mapping[str, Rows],
-    watch: Watch,
-) -> dict[str, Rows]:
-    """Add the teachers' answers to the rows of every head."""
-    watch.phase("asking the teachers")
-    heads = _heads(sources)
-    # A text with a marker is asked about its company only, a text without one about everything else.
-    kinds = {head.name: head.kind for head in heads}
-    taught = {}
-    for name, found in rows.items():
-        target = kinds[name] is HeadKind.TARGET
-        asked = [head for head in heads if (head.kind is HeadKind.TARGET) == target]
-        texts = [t for s in sources if s.head.name == name for t in texts_of(s, "train")]
-        soft: Soft = teach(
-            [Path(folder) for folder in config.distil.teachers],
-            asked,
-            texts,
-            config.distil.temperature,
-            places.cache or places.work,
-            lambda done, total: watch.step(done, total, 0.0),
-        )
-        taught[name] = replace(found, soft=soft)
-    return taught
+    leaks: Found,
+    made: Fitted,
+) -> Bundle:
+    """The draft with how its data was checked and changed, and what it goes on from."""
+    told: dict[str, Any] = {"leaks": leaks, "augment": config.augment.model_dump(mode="json")}
+    start, before = made.start, made.before
+    if start:
+        told["start"] = _teacher(start.bundle.folder)
+    if before:
+        told["remember"] = {"weight": config.remember.weight, **_teacher(before.folder)}
+    if any(entry.replay for entry in config.data):
+        told["replay"] = {"share": config.replay.share}
+    return replace(draft, training={**draft.training, **told})
 
 
 def _calibration_texts(sources: Sequence[Source], seed: int) -> list[str]:
@@ -275,7 +128,7 @@ def _draft(
     made: Fitted,
     sources: Sequence[Source],
 ) -> Bundle:
-    heads, base, curve = made.heads, made.base, made.curve
+    heads, base, curve, model = made.heads, made.base, made.curve, made.model
     best = max(curve, key=lambda epoch: epoch.selection)
     draft = Bundle(
         folder=stage,
@@ -285,7 +138,13 @@ def _draft(
         languages=config.languages,
         base={"name": base.name, "sha256": base.sha256},
         method=made.method,
-        marker=made.marker,
+        architecture=model.architecture,
+        embedding_space=(
+            f"{base.name} {config.embedding.pooling} {base.sha256[:12]}"
+            if model.embedding is not None
+            else None
+        ),
+        marker=model.marker,
         max_tokens=config.max_tokens,
         normalisation_version=NORMALISATION_VERSION,
         temperatures={head.name: 1.0 for head in heads},
@@ -295,12 +154,14 @@ def _draft(
         training={
             "command": places.command,
             "fit": config.fit.model_dump(mode="json"),
+            "precision": taken(config.fit.precision),
             "heads": {k: {"batch": h.batch, "weight": h.weight} for k, h in config.heads.items()},
             "distil": {
                 "weight": config.distil.weight,
                 "temperature": config.distil.temperature,
                 "teachers": [_teacher(Path(folder)) for folder in config.distil.teachers],
             },
+            "few_shot": config.few_shot.model_dump(),
             "calibration": config.calibration.model_dump(),
             "epochs_run": len(curve),
             "best_epoch": best.number + 1,
@@ -313,6 +174,7 @@ def _draft(
                 "sha256": source.sha256,
                 "licence": source.config.licence,
                 "rows": {split: len(part) for split, part in source.splits.items()},
+                **to_find_again(source),
             }
             for source in sources
         ),

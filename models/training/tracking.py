@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def tracked(config: TrainConfig, folder: Path, watch: Watch) -> Iterator[Watch]:
                 found[f"valid/{head}/accuracy"] = figures.accuracy[head]
             log(found, figures.number + 1)
 
-        yield Watch(watch.phase, step, epoch)
+        yield replace(watch, step=step, epoch=epoch)
 
 
 @contextmanager

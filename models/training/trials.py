@@ -19,10 +19,10 @@ import numpy as np
 from models.errors import ModelError
 from models.training.config import TrainConfig
 from models.training.data import Source, load_sources
+from models.training.fitted import Places, fitted
 from models.training.folds import folds
 from models.training.loop import Watch
 from models.training.parallel import Ranks, joined
-from models.training.run import Places, fitted
 from models.training.search import SearchConfig, Trial, draw_trials, rungs
 from models.training.toml import dumps
 

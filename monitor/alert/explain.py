@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from monitor.domain import Alert, AlertKind
+from monitor.domain import MODEL, Alert, AlertKind
 
 # What `explain` has said in words; everything else in an alert's details is shown as it is.
 SAID = (
@@ -18,6 +18,8 @@ SAID = (
     "score",
     "baseline_days",
     "quote",
+    "words",
+    "confidence",
     "stage",
     "denied",
     "over",
@@ -115,9 +117,20 @@ def _explain_surge(alert: Alert, name: str) -> list[str]:
 
 def _explain_story(alert: Alert, name: str) -> list[str]:
     details = alert.details
-    rule, quote = details.get("rule"), details.get("quote")
+    rule, quote, words = details.get("rule"), details.get("quote"), details.get("words")
     said = []
-    if rule and quote:
+    if rule == MODEL and quote:
+        sure = _number(details, "confidence") or 0.0
+        event = alert.event.replace("_", " ")
+        said.append(
+            f"The model reads “{event}” in “{quote}”, which names {name}, with {sure:.0%} confidence; "
+            "no rule matched."
+        )
+    elif rule and words and words != quote:
+        said.append(
+            f"The risk rule “{rule}” matched the words “{words}” in “{quote}”, news naming {name}."
+        )
+    elif rule and quote:
         said.append(f"The risk rule “{rule}” matched the words “{quote}” in news naming {name}.")
     value = _number(details, "score")
     if value is None:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from monitor.alert.states import Finding, Life
 from monitor.domain import (
+    MODEL,
     AlertKind,
     ClassifiedArticle,
     DateStatus,
@@ -45,12 +46,14 @@ class StoryRule:
 
     ``min_severity`` is the least severity that fires; at ``severe`` and above the model has to contradict
     clearly (score above ``contradiction``) to stop it; below, it has to agree (score at most ``agreement``).
+    An event that no rule read counts when the model's risk head is at least ``model_confidence`` sure.
     """
 
     min_severity: int = 3
     severe: int = 4
     agreement: float = -0.25
     contradiction: float = 0.6
+    model_confidence: float = 0.97
     quiet_hours: float = 48.0
     cooldown_hours: float = 24.0
 
@@ -61,8 +64,20 @@ class StoryRule:
     def concerns(self, item: ClassifiedArticle) -> bool:
         """Say cheaply whether an item is worth the rule's while."""
         return bool(item.mentions) and any(
-            risk.severity >= self.min_severity for risk in item.risks
+            risk.severity >= self.min_severity for risk in self._counted(item)
         )
+
+    def _counted(self, item: ClassifiedArticle) -> tuple[RiskMatch, ...]:
+        return tuple(
+            risk
+            for risk in item.risks
+            if risk.rule != MODEL or risk.confidence >= self.model_confidence
+        )
+
+    def _strongest(self, item: ClassifiedArticle) -> RiskMatch:
+        """The most severe match; at equal severity, the one that is more of a reason to act."""
+        order = ("denied", "stale", "resolved", "rumour", "confirmed")
+        return max(self._counted(item), key=lambda risk: (risk.severity, order.index(risk.stage)))
 
     def withheld(self, item: ClassifiedArticle, names: Names) -> str | None:
         """Return why an item that concerns the rule does not count, or ``None`` when it does.
@@ -70,7 +85,7 @@ class StoryRule:
         Reasons are a closed set (they label a metric): stale, undated, model_disagrees. The model disagrees
         when it does so for every company the item is about; one headline may be good news for one of two.
         """
-        strongest = strongest_risk(item)
+        strongest = self._strongest(item)
         if republished(item):
             return None
         if item.article.date_status is DateStatus.STALE or strongest.stage == "stale":
@@ -82,7 +97,7 @@ class StoryRule:
         return "model_disagrees"
 
     def _agrees(self, item: ClassifiedArticle, company_id: str, names: Names) -> bool:
-        strongest = strongest_risk(item)
+        strongest = self._strongest(item)
         _, score = item.towards(company_id)
         if score is None or strongest.stage in ANSWERS or republished(item):
             return True
@@ -94,7 +109,7 @@ class StoryRule:
 
         ``now`` is the time of the decision.
         """
-        risk = strongest_risk(item)
+        risk = self._strongest(item)
         article = item.article
         mark = "" if risk.stage == "confirmed" else risk.stage
         if republished(item):
@@ -131,6 +146,8 @@ class StoryRule:
                 details={
                     "rule": risk.rule,
                     "quote": risk.evidence,
+                    "words": risk.words,
+                    "confidence": risk.confidence,
                     "score": score,
                     "model": item.model_version,
                 },
@@ -143,12 +160,6 @@ def republished(item: ClassifiedArticle) -> bool:
     article = item.article
     is_new = article.ingested_at - article.published_at < NEW
     return article.date_status is DateStatus.STALE and is_new
-
-
-def strongest_risk(item: ClassifiedArticle) -> RiskMatch:
-    """Return the most severe match; at equal severity, the one that is more of a reason to act."""
-    order = ("denied", "stale", "resolved", "rumour", "confirmed")
-    return max(item.risks, key=lambda risk: (risk.severity, order.index(risk.stage)))
 
 
 def subjects(item: ClassifiedArticle) -> tuple[str, ...]:

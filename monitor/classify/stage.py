@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from models.classifier import Classifier, Prediction
+from models.classifier import Prediction
+from models.routing import Router
 from models.text import model_input
 from monitor.clock import Clock
-from monitor.domain import Article, ClassifiedArticle, Mention
+from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
 from monitor.entities.resolver import Resolver
 from monitor.metrics import Metrics
 from monitor.pipeline import CLASSIFIEDS, Effects, Input
@@ -23,13 +24,13 @@ class ClassifyStage:
 
     def __init__(
         self,
-        classifier: Classifier,
+        router: Router,
         resolver: Resolver,
         risks: RiskPack,
         wall: Clock,
         metrics: Metrics,
     ) -> None:
-        self.classifier = classifier
+        self.router = router
         self.resolver = resolver
         self.risks = risks
         self.wall = wall
@@ -44,11 +45,9 @@ class ClassifyStage:
         texts = [model_input(article.title, article.lead) for article in articles]
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
-            predictions = self.classifier.predict(
-                texts,
-                [None if article.language == "und" else article.language for article in articles],
-            )
-            named = self._towards(texts, found, predictions)
+            languages = [None if a.language == "und" else a.language for a in articles]
+            predictions = self.router.predict(texts, languages)
+            named = self._towards(texts, languages, found, predictions)
         now = self.wall.now()
         self._measure(batch, now)
         messages = [
@@ -73,11 +72,12 @@ class ClassifyStage:
     def _towards(
         self,
         texts: Sequence[str],
+        languages: Sequence[str | None],
         found: Sequence[tuple[Mention, ...]],
-        predictions: Sequence[Prediction],
+        predictions: list[Prediction],
     ) -> Sequence[tuple[Mention, ...]]:
-        """Ask the model about each company named in the texts that it reads."""
-        if not self.classifier.reads_targets:
+        """Ask the model about each company named in the texts that it reads; note where it is unsure."""
+        if not self.router.reads_targets:
             return found
         asked: list[tuple[int, str]] = []
         for number, (mentions, prediction) in enumerate(zip(found, predictions, strict=True)):
@@ -85,15 +85,21 @@ class ClassifyStage:
                 asked += [(number, name) for name in {m.company_id: None for m in mentions}]
         if not asked:
             return found
-        answers = self.classifier.predict_targets(
+        answers = self.router.predict_targets(
             [texts[n] for n, _ in asked],
             [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
+            [languages[n] for n, _ in asked],
         )
         towards = dict(zip(asked, answers, strict=True))
+        for (number, _), answer in towards.items():
+            if answer.unsure:
+                predictions[number] = replace(
+                    predictions[number], unsure=predictions[number].unsure | answer.unsure
+                )
         return [
             tuple(
-                replace(mention, sentiment=answer.sentiment, score=answer.score)
-                if (answer := towards.get((number, mention.company_id)))
+                replace(mention, sentiment=said.sentiment, score=said.score)
+                if (said := towards.get((number, mention.company_id)))
                 else mention
                 for mention in mentions
             )
@@ -107,7 +113,7 @@ class ClassifyStage:
         mentions: tuple[Mention, ...],
         now: datetime,
     ) -> ClassifiedArticle:
-        bundle = self.classifier.bundle
+        unread_by = self.router.main.bundle
         sentiments = prediction.sentiment_probabilities
         return ClassifiedArticle(
             article=article,
@@ -117,11 +123,21 @@ class ClassifyStage:
             sentiment_probability=None if sentiments is None else max(sentiments),
             score=prediction.score,
             mentions=mentions,
-            risks=self.risks.match(article.title, article.lead, article.published_at),
-            model_version=f"{bundle.name} {bundle.version}",
-            bundle_hash=bundle.hash,
+            risks=self._risks(article, prediction),
+            model_version=prediction.model_version or unread_by.model_version,
+            bundle_hash=prediction.bundle_hash or unread_by.hash,
             classified_at=now,
+            unsure=tuple(sorted(prediction.unsure)),
         )
+
+    def _risks(self, article: Article, prediction: Prediction) -> tuple[RiskMatch, ...]:
+        """What the rules read, then what only the model did."""
+        matches = self.risks.match(article.title, article.lead, article.published_at)
+        told = {match.event for match in matches}
+        further = {event: p for event, p in prediction.events.items() if event not in told}
+        if not further:
+            return matches
+        return matches + self.risks.read_by_model(further, article.title, article.published_at)
 
     def _measure(self, batch: Sequence[Input], now: datetime) -> None:
         for entry in batch:

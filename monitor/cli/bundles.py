@@ -164,9 +164,46 @@ def import_(
 
 
 @models_app.command()
+def estimate(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="TOML; default: the one of the shipped bundle.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="KEY=VALUE over the recipe, as for `train`; repeat for several."
+        ),
+    ] = None,
+    gpu_memory: Annotated[float, typer.Option(min=0.1, help="Memory of the GPU, GiB.")] = 16.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what memory a training takes of a GPU, and which batch fits, without weights or data.
+
+    The base is a local folder with a config.json, or one whose sizes are known. Counted are weights,
+    gradients, the optimiser's states, the running average and activations (Korthikanti et al. 2022,
+    section 4).
+    """
+    with told():
+        try:
+            from models.training.config import SHIPPED, load_config
+            from models.training.memory import estimate as run
+        except ImportError as error:
+            raise MissingExtraError("estimating", "train", error.name or "torch") from error
+        found = run(load_config(recipe or SHIPPED, change or ()))
+        memory_bytes = int(gpu_memory * 2**30)
+        if as_json:
+            _json({**found.as_json(), "fitting_rows": found.fitting_rows(memory_bytes)})
+            return
+        typer.echo(f"{found.parameters:,} parameters, {found.moving:,} of them trained")
+        for name in ("weights", "gradients", "optimiser", "average", "copies", "between"):
+            typer.echo(f"{name:10} {getattr(found, name) / 2**30:7.2f} GiB")
+        typer.echo(found.summary(memory_bytes))
+
+
+@models_app.command()
 def compress(
     method: Annotated[Technique, typer.Option(help="What to do.")],
-    out: Annotated[Path, typer.Option(help="Folder to make; a new base is written to OUT-base.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
     model: Annotated[
         Path | None,
         typer.Option(help="Folder of a bundle; default: the one that comes with foreshock."),
@@ -244,8 +281,6 @@ def compress(
             _json(found.as_json())
         else:
             typer.echo(f"{found.as_text()}\nwritten to {found.folder}")
-            if found.base is not None:
-                typer.echo(f"its base is {found.base}")
 
 
 def _lines(files: list[Path]) -> Iterator[str]:

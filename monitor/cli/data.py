@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor.cli.options import told
+from monitor.cli.progress import progress_of
 
 if TYPE_CHECKING:
     from models.dataset.leaks import Leak
@@ -80,7 +78,7 @@ def split(
         if "split" in table.columns and not replace:
             raise DataError(f"{file}: has a column 'split' already; say --replace to deal it anew")
         labels = table.column(label) if label else None
-        with _bar("looking for near texts") as progress:
+        with progress_of("looking for near texts") as progress:
             found = split_rows(
                 table.column(text),
                 labels,
@@ -122,7 +120,7 @@ def leaks(
         from models.dataset.leaks import leaks as find
 
         rows = read_placed(files, text)
-        with _bar("looking for near texts") as progress:
+        with progress_of("looking for near texts") as progress:
             kinds = [k for k in KINDS if not kind or k in kind]
             found = find(rows, kinds=kinds, threshold=near, progress=progress)
         if as_json:
@@ -177,10 +175,10 @@ def quality(
         texts = table.column(text)
         if model is not None:
             _warn_if_trained_on(model, file)
-        with _bar("reading") as progress:
+        with progress_of("reading") as progress:
             vectors = embeddings([model_input(t) for t in texts], model, progress=progress)
         numbers = clusters(texts)
-        with _bar("judging, fold by fold") as progress:
+        with progress_of("judging, fold by fold") as progress:
             found = assess(vectors, labels, numbers, folds=folds, seed=seed, progress=progress)
         if out is not None:
             _write_issues(out, table, text, found)
@@ -253,7 +251,7 @@ def pseudo_label(
             read = model_input(value)
             code = language_of(None, read) if language == "auto" else language
             free[i] = free[i] and (code == "und" or code in classifier.bundle.languages)
-        with _bar("labelling") as progress:
+        with progress_of("labelling") as progress:
             found = pseudo.probabilities_of(classifier, texts, free, heads, progress)
         bundle = classifier.bundle
         by = f"{bundle.name} {bundle.version} {bundle.hash}"
@@ -298,7 +296,7 @@ def risk(
         pack = RiskPack.load()
         texts = table.column(text)
         events = []
-        with _bar("reading") as progress:
+        with progress_of("reading") as progress:
             for done, value in enumerate(texts, start=1):
                 matches = pack.match(normalise(value), "", None)
                 happened = [m.event for m in matches if m.stage in ("confirmed", "rumour")]
@@ -427,19 +425,3 @@ def _leak_json(leak: Leak) -> dict[str, object]:
 def _of_head(out: Path, head: str) -> Path:
     stem, dot, ending = out.name.partition(".")
     return out.with_name(f"{stem}.{head}{dot}{ending}")
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        row = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(row, completed=done, total=total)

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -14,29 +15,40 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from models.errors import MissingExtraError, ModelError
+from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
+from monitor.cli.progress import bar, progress_of
 from monitor.cli.search import run_search
+from monitor.cli.zero_shot import (
+    BaseOption,
+    WayOption,
+    ZeroShotOption,
+    line_writer,
+    refuse_without,
+    report_of,
+)
 
 if TYPE_CHECKING:
-    from models.classifier import Classifier
+    from models.classifier import Prediction
+    from models.routing import Router
     from models.training.loop import Epoch, Watch
-    from monitor.stories.measure import EventReport
 
 EngineName = Literal["auto", "openvino", "torch"]
 
 _BundleOption = Annotated[
     Path | None,
     typer.Option("--model", help="Folder of a bundle; default: the one that comes with foreshock."),
+]
+_BundlesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        help="Folder of a bundle; default: the one that comes with foreshock. Repeat for several: "
+        "measured as an ensemble, by the mean of their calibrated probabilities.",
+    ),
 ]
 _EngineOption = Annotated[
     EngineName,
@@ -103,8 +115,8 @@ def train(
     with told():
         try:
             from models.training.config import SHIPPED, load_config, make_config
+            from models.training.fitted import Places
             from models.training.parallel import idle_gpus, rank
-            from models.training.run import Places
             from models.training.run import train as run
         except ImportError as error:
             raise MissingExtraError("training", "train", error.name or "torch") from error
@@ -129,11 +141,11 @@ def train(
                 "-m monitor.cli train ...",
                 soft_wrap=True,
             )
-        with _bar(console) as bar:
+        with bar(console) as shown:
             if search is not None:
-                run_search(recipe, search, places, console, bar, as_json)
+                run_search(recipe, search, places, console, shown, as_json)
                 return
-            folder = run(recipe, places, _watch(console, bar))
+            folder = run(recipe, places, _watch(console, shown))
         console.print(f"bundle written to {folder}; figures in {folder / 'MODEL_CARD.md'}")
 
 
@@ -143,119 +155,171 @@ def evaluate(
         str, typer.Option(help="Which head: topic, sentiment, target, ...; or risk, with --map.")
     ],
     text: Annotated[str, typer.Option(help="Column of the texts.")],
-    label: Annotated[
-        str, typer.Option(help="Column of the labels; several of one row are joined by bars.")
-    ],
+    label: Annotated[str, typer.Option(help="Column of the labels; see --separator for several.")],
     target: Annotated[
         str | None, typer.Option(help="Column of the company asked about, for a target head.")
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="Only rows whose split column says so; default: every row.")
     ] = None,
+    separator: Annotated[
+        str, typer.Option(help="Between the labels of one row, for a head with several.")
+    ] = "|",
+    ignore_unknown: Annotated[
+        bool,
+        typer.Option("--ignore-unknown", help="Leave out labels that the head does not have."),
+    ] = False,
     event_map: Annotated[
         Path | None,
         typer.Option(
             "--map", help="Risk events: YAML that says which of ours speaks of which label."
         ),
     ] = None,
+    events_by: Annotated[
+        EventsBy,
+        typer.Option(
+            help="With --map: events that the rules read, the model's risk head, or both."
+        ),
+    ] = "both",
     perturb: Annotated[
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
     ] = False,
-    model: _BundleOption = None,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
+    model: _BundlesOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
-    """Measure a model, or with --map the risk rules, on a labelled file.
+    """Measure a model, several as an ensemble, or with --map how risk events are read.
 
     Prints n, accuracy, macro_f1, weighted_f1, ece (expected calibration error, 15 bins of equal
     width, Guo et al. 2017), accuracy on the surest rows, figures per class and the confusion matrix.
     """
     with told():
+        from models.classifier import Classifier
+        from models.report import as_text
+
         if event_map is not None:
-            if task != "risk":
-                raise ModelError("--map goes with --task risk")
-            events = _evaluate_events(file, text, label, split, event_map)
+            if task != "risk" or len(model or ()) > 1:
+                raise ModelError("--map goes with --task risk and one --model")
+            events = evaluate_events(
+                file,
+                text,
+                label,
+                split,
+                event_map,
+                events_by,
+                lambda: Classifier.load(model[0] if model else None, engine, threads),
+            )
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
-        from models.classifier import Classifier
+        from models.ensemble import Ensemble
+
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            if target is not None or perturb:
+                raise ModelError("--zero-shot takes neither --target nor --perturb")
+            described = report_of(
+                zero_shot,
+                way,
+                base,
+                model[0] if model else None,
+                file=file,
+                task=task,
+                text=text,
+                label=label,
+                split=split,
+            )
+            typer.echo(json.dumps(described.as_json(), indent=2) if as_json else as_text(described))
+            return
         from models.evaluate import evaluate_file
-        from models.report import as_text
         from models.robustness.report import robustness_report
         from models.tables import read_texts
 
-        classifier = Classifier.load(model, engine, threads)
-        console = Console(stderr=True)
-        with _bar(console) as bar:
-            row = bar.add_task(f"reading {file.name}", total=None)
-
-            def progress(done: int, total: int) -> None:
-                bar.update(row, description=task, completed=done, total=total)
-
+        if perturb and len(model or ()) > 1:
+            raise ModelError("--perturb looks at one model: give one --model")
+        folders: list[Path | None] = [*model] if model else [None]
+        members = [Classifier.load(folder, engine, threads) for folder in folders]
+        with progress_of(task) as progress:
             if perturb:
                 texts = read_texts(file, text, split)
-                found = robustness_report(classifier, texts, task, progress=progress)
+                found = robustness_report(members[0], texts, task, progress=progress)
                 typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
                 return
-            report = evaluate_file(classifier, file, task, text, label, split, target, progress)
+            report = evaluate_file(
+                Ensemble(members),
+                file,
+                task,
+                text,
+                label,
+                split,
+                target,
+                progress,
+                separator=separator,
+                ignore_unknown=ignore_unknown,
+            )
         typer.echo(json.dumps(report.as_json(), indent=2) if as_json else as_text(report))
 
 
-def _evaluate_events(
-    file: Path, text: str, label: str, split: str | None, event_map: Path
-) -> EventReport:
-    from models.tables import checked_rows
-    from models.text import normalise
-    from monitor.stories.measure import load_map, measure_events, predict_events, read_gold
-    from monitor.stories.risk import RiskPack
-
-    pack = RiskPack.load()
-    events = load_map(event_map, pack)
-    columns = [text, label, *(["split"] if split else [])]
-    rows = [row for _, row in checked_rows(file, columns) if not split or row["split"] == split]
-    if not rows:
-        raise ModelError(f"{file}: no rows" + (f" of split {split!r}" if split else ""))
-    told_of = predict_events(pack, (normalise(row[text]) for row in rows), events)
-    return measure_events(told_of, read_gold(row[label] for row in rows), events.types)
-
-
 def classify(
-    model: _BundleOption = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--model",
+            help="Folder of a bundle; default: the one that comes with foreshock. Repeat it for several: "
+            "each line is read by the one of its language.",
+        ),
+    ] = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
     language: Annotated[
         str,
         typer.Option(help="ISO 639-1 code of every line, or auto to tell it from the text."),
     ] = "auto",
+    embedding: Annotated[
+        bool, typer.Option("--embedding", help="Write each text's embedding too, of unit length.")
+    ] = False,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
 ) -> None:
     """Read texts from standard input, one a line; write one JSON object a line.
 
     Fields: text, language, topic, probability (of the topic), sentiment, score (P(positive) -
-    P(negative)), model. A text the model does not read (another language, an empty line) has null
-    topic, probability, sentiment and score.
+    P(negative)), events (risk events with their probabilities), unsure (heads that a person should
+    check), model. A text the model does not read (another language, an empty line) has null topic,
+    probability, sentiment and score. With --zero-shot: text, of each head its label and
+    NAME_probability, and model; every language is read.
     """
     with told():
-        from models.classifier import Classifier
+        from models.routing import Router
 
-        classifier = Classifier.load(model, engine, threads)
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            write = line_writer(zero_shot, way, base, model[0] if model else None)
+        else:
+            router = Router.load(model or (None,), engine, threads)
+            write = partial(_write_predictions, router, language, embedding)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(classifier, lines, language)
+                write(lines)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(classifier: Classifier, lines: list[str], language: str) -> None:
+def _write_predictions(router: Router, language: str, embedding: bool, lines: list[str]) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 
     texts = [model_input(line) for line in lines]
     languages = [language_of(None, t) if language == "auto" else language for t in texts]
     known = [None if code == "und" else code for code in languages]
-    name = f"{classifier.bundle.name} {classifier.bundle.version}"
-    for line, code, prediction in zip(lines, known, classifier.predict(texts, known), strict=True):
+    main = router.main.bundle.model_version
+    for line, code, prediction in zip(lines, known, router.predict(texts, known), strict=True):
         record = {
             "text": line,
             "language": code,
@@ -263,7 +327,10 @@ def _write_predictions(classifier: Classifier, lines: list[str], language: str) 
             "probability": _rounded(prediction.topic_probability),
             "sentiment": prediction.sentiment,
             "score": _rounded(prediction.score),
-            "model": name,
+            "events": {event: _rounded(p) for event, p in prediction.events.items()},
+            "unsure": sorted(prediction.unsure),
+            **({"embedding": _vector(prediction)} if embedding else {}),
+            "model": prediction.model_version or main,
         }
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
     sys.stdout.flush()
@@ -295,16 +362,16 @@ def _arriving(stream: BinaryIO) -> Iterator[list[str]]:
             yield lines
 
 
-def _watch(console: Console, bar: Progress) -> Watch:
+def _watch(console: Console, shown: Progress) -> Watch:
     from models.training.loop import Watch
 
-    row = bar.add_task("starting", total=None)
+    row = shown.add_task("starting", total=None)
 
     def phase(what: str) -> None:
-        bar.update(row, description=what, completed=0, total=None)
+        shown.update(row, description=what, completed=0, total=None)
 
     def step(done: int, total: int, loss: float) -> None:
-        bar.update(row, description=f"training, loss {loss:.3f}", completed=done, total=total)
+        shown.update(row, description=f"training, loss {loss:.3f}", completed=done, total=total)
 
     def epoch(figures: Epoch) -> None:
         heads = ", ".join(
@@ -313,7 +380,10 @@ def _watch(console: Console, bar: Progress) -> Watch:
         )
         console.print(f"epoch {figures.number + 1}: loss {figures.train_loss:.4f}; valid: {heads}")
 
-    return Watch(phase, step, epoch)
+    def note(what: str) -> None:
+        console.print(f"note: {what}", markup=False, highlight=False, soft_wrap=True)
+
+    return Watch(phase, step, epoch, note)
 
 
 def _command(arguments: list[str]) -> str:
@@ -326,17 +396,10 @@ def _command(arguments: list[str]) -> str:
     return shlex.join(["foreshock", *named])
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+def _vector(prediction: Prediction) -> list[float] | None:
+    if prediction.embedding is None:
+        return None
+    return [round(value, 5) for value in prediction.embedding.tolist()]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from models.training.config import TrainConfig
-    from models.training.run import Places
+    from models.training.fitted import Places
     from models.training.trials import Tried
 
 

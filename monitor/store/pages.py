@@ -35,6 +35,7 @@ ITEM_COLUMNS = (
     "score",
     "language",
     "date_status",
+    "unsure",
     "companies",
 )
 ALERT_COLUMNS = (

@@ -61,6 +61,7 @@ articles = Table(
     Column("risks", JSON, nullable=False),
     Column("model_version", Text, nullable=False),
     Column("bundle_hash", Text, nullable=False),
+    Column("unsure", JSON, nullable=False, server_default="[]"),
     Index(None, "published_us"),
     sqlite_with_rowid=False,
 )

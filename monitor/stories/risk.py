@@ -14,13 +14,14 @@ told from a fact by the words before it ("could", "fears of"), and is called a r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import ahocorasick
 
-from monitor.domain import RiskMatch, digest
+from monitor.domain import MODEL, RiskMatch, digest
 from monitor.entities.fold import fold
 from monitor.stories.riskfile import read_pack
 from monitor.stories.rules import PackFile, RiskPattern, RiskRule
@@ -32,6 +33,7 @@ STAGES = ("confirmed", "rumour", "resolved", "stale", "denied")  # the firmest f
 MAX_CHARS = 4_000  # of one text; a title or lead is far shorter
 _QUOTE = 300  # characters of evidence
 _IGNORE = "ignore"
+_WHOLE = re.compile(r".*", re.DOTALL)
 _ANSWERS = frozenset(STAGES[2:])
 
 
@@ -44,12 +46,18 @@ class RiskPack:
         The rules by id.
     version
         The version the file gives itself.
+    severities
+        The least severity that a rule gives each event.
     hash
         32 hex digits over the files' content: the same rules, the same hash.
     """
 
     def __init__(self, pack: PackFile) -> None:
         self.rules: Mapping[str, RiskRule] = {rule.id: rule for rule in pack.rules}
+        self.severities: Mapping[str, int] = {
+            event: min(rule.severity for rule in pack.rules if rule.event == event)
+            for event in {rule.event for rule in pack.rules}
+        }
         self.version = pack.version
         self.hash = digest(pack.text)
         self._always: list[tuple[str, RiskPattern]] = []  # signals without a literal
@@ -107,6 +115,44 @@ class RiskPack:
             return tuple(found.values())
         return tuple(sorted(found.values(), key=lambda match: -match.severity))
 
+    def read_by_model(
+        self, events: Mapping[str, float], title: str, published_at: datetime | None = None
+    ) -> tuple[RiskMatch, ...]:
+        """Return events that the model read in a title, gravest first; those the pack lacks are left out.
+
+        The severity is the least that a rule gives the event; the stage is told by the words of the
+        title as if the event stood at its end.
+
+        Parameters
+        ----------
+        events
+            Probability of each, in [0, 1].
+        title, published_at
+            As of `match`.
+        """
+        if not (events := {name: p for name, p in events.items() if name in self.severities}):
+            return ()
+        folded = fold(title[:MAX_CHARS])
+        whole = _WHOLE.match(folded)
+        assert whole is not None
+        held = {pair for _, pairs in self._automaton.iter(folded) for pair in pairs}
+        signals: dict[str, list[RiskPattern]] = {}
+        for holder, pattern in (*held, *self._always):
+            if isinstance(holder, str) and holder != _IGNORE:
+                signals.setdefault(holder, []).append(pattern)
+        found = [
+            RiskMatch(
+                MODEL,
+                event,
+                self.severities[event],
+                stage_of(signals, folded, whole, False, published_at),
+                title.strip()[:_QUOTE],
+                probability,
+            )
+            for event, probability in events.items()
+        ]
+        return tuple(sorted(found, key=lambda match: -match.severity))
+
     def _read(
         self,
         text: str,
@@ -143,6 +189,8 @@ class RiskPack:
                 stage = stage_of(signals, sentence, hit, rule.over(sentence), dated)
                 if before is None or STAGES.index(stage) < STAGES.index(before.stage):
                     evidence = text[start:end].strip()[:_QUOTE]
+                    # Folding keeps every character's place.
+                    words = text[start + hit.start() : start + hit.end()].strip()[:_QUOTE]
                     found[rule.id] = RiskMatch(
-                        rule.id, rule.event, rule.severity, stage, evidence, rule.confidence
+                        rule.id, rule.event, rule.severity, stage, evidence, rule.confidence, words
                     )

@@ -111,7 +111,7 @@ def test_an_unknown_setting_is_named_with_file_and_line(tmp_path: Path) -> None:
 def test_a_missing_or_changed_model_file_is_named(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(models.bundle.shipped_bundle(), bundle)
-    graph = next(bundle.glob("*.bin"))
+    graph = bundle / models.bundle.WEIGHTS
     graph.write_bytes(graph.read_bytes()[:-1])
     news = write_news(tmp_path / "news.csv", 5)
     options = ["replay", str(news), "--db", f"sqlite:///{tmp_path}/m.db"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.alert.story import Names, StoryRule, subjects
-from monitor.domain import ClassifiedArticle, DateStatus, Mention, RiskMatch
+from monitor.domain import MODEL, ClassifiedArticle, DateStatus, Mention, RiskMatch
 from tests.support.make import T0, classified, risk
 
 RULE = StoryRule()
@@ -24,6 +24,19 @@ def test_what_concerns_the_rule() -> None:
     assert not RULE.concerns(classified(risks=[risk(severity=2)]))
     assert not RULE.concerns(classified(risks=[]))
     assert not RULE.concerns(classified(companies=(), risks=[risk(severity=5)]))
+
+
+def test_an_event_that_only_the_model_read_has_to_be_sure() -> None:
+    unsure = replace(risk(severity=5), rule=MODEL, confidence=0.9)
+    sure = replace(unsure, confidence=0.98)
+    milder = risk("recall", 3)
+    assert not RULE.concerns(classified(risks=[unsure]))
+    assert RULE.concerns(classified(risks=[sure]))
+    item = classified(score=-0.9, risks=[unsure, milder])
+    (finding,) = RULE.findings(item, NAMES, T0)
+    assert (finding.event, finding.severity) == ("recall", 3)
+    (finding,) = RULE.findings(classified(score=-0.9, risks=[sure, milder]), NAMES, T0)
+    assert (finding.event, finding.details["rule"]) == ("bankruptcy", MODEL)
 
 
 @pytest.mark.parametrize(

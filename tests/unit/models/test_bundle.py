@@ -46,13 +46,14 @@ def test_one_wrong_byte_is_noticed(copy: Path, name: str, place: float) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("schema_version", 1, "schema_version is 1, this foreshock reads 2"),
+        ("schema_version", 1, "schema_version is 1, this foreshock reads 3"),
         ("temperatures", {"topic": 9.0, "sentiment": 1.0}, "edited by hand"),
         ("languages", ["en", "zh"], "edited by hand"),
         ("heads", [{"name": "topic", "kind": "single", "labels": ["a"]}], "edited by hand"),
         ("heads", [{"name": "topic", "kind": "guess", "labels": ["a"]}], "of another kind"),
         ("normalisation_version", 0, "normalisation 0"),
         ("files", {}, "names no hash of tokenizer.json"),
+        ("architecture", {"model_type": "bert"}, "edited by hand"),
         ("base", None, "field missing or of another kind"),
     ],
 )

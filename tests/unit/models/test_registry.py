@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 pytest.importorskip("torch", reason="torch is in foreshock[train]")
 
 from models import registry
-from models.base import FOLDER_VARIABLE, Base, resolve_base
+from models.base import Base, resolve_base
 from models.bundle import MANIFEST, WEIGHTS, Bundle
 from models.classifier import Classifier
 from models.errors import BundleError, ModelError
@@ -44,11 +44,6 @@ def other(tmp_path_factory: pytest.TempPathFactory, start: Base) -> Bundle:
 @pytest.fixture
 def copy(made: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made.folder, tmp_path / "copy"))
-
-
-@pytest.fixture(autouse=True)
-def base_to_find(start: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(start.folder))
 
 
 def invoke(*arguments: object) -> tuple[int, str, str]:
@@ -108,7 +103,7 @@ def test_diff_tells_what_changed(made: Bundle, other: Bundle) -> None:
     found = registry.diff(made.folder, other.folder)
     assert found["settings"]["name"] == ["tiny", "other"]
     moved = {group for group, distance in found["weights"].items() if distance}
-    assert moved == {"head.topic", "head.sentiment"}
+    assert moved == {"heads.topic", "heads.sentiment"}
     assert "encoder.encoder.layer.1" in found["weights"]
     code, out, _ = invoke("diff", made.folder, other.folder)
     assert code == 0
@@ -119,17 +114,17 @@ def test_diff_measures_the_relative_distance(made: Bundle, copy: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     state = load_file(copy / WEIGHTS)
-    state["head.topic.weight"] = (state["head.topic.weight"].astype(np.float32) * 1.5).astype("f4")
-    state["head.topic.bias"] = state["head.topic.bias"].astype(np.float32) * 1.5
-    state["head.sentiment.bias"] = np.zeros(9, dtype=np.float32)
+    state["heads.topic.weight"] = state["heads.topic.weight"] * np.float32(1.5)
+    state["heads.topic.bias"] = state["heads.topic.bias"] * np.float32(1.5)
+    state["heads.sentiment.bias"] = np.zeros(9, dtype=np.float32)
     content = json.loads((copy / MANIFEST).read_text())
     content["metrics"]["news"]["int8"]["accuracy"] = 0.9
     content["data"] = []
     (copy / MANIFEST).write_text(json.dumps(content))
     save_file(state, copy / WEIGHTS)
     found = registry.diff(made.folder, copy)
-    assert found["weights"]["head.topic"] == pytest.approx(0.5)
-    assert found["weights"]["head.sentiment"] is None
+    assert found["weights"]["heads.topic"] == pytest.approx(0.5)
+    assert found["weights"]["heads.sentiment"] is None
     assert found["metrics"]["news.int8.accuracy"] == [0.8, 0.9, pytest.approx(0.1)]
     assert found["data"] == [["news abababababab"], []]
 
@@ -140,7 +135,7 @@ def test_a_sound_bundle_verifies(made: Bundle) -> None:
 
 
 def _pickle(folder: Path) -> None:
-    (folder / "extra.bin").write_bytes(pickle.dumps({"a": 1}))
+    (folder / "extra.onnx").write_bytes(pickle.dumps({"a": 1}))
 
 
 def _absolute(folder: Path) -> None:
@@ -153,8 +148,8 @@ def _absolute(folder: Path) -> None:
     ("harm", "said"),
     [
         (lambda f: (f / "model.pkl").write_bytes(b"x"), "model.pkl: may not be in a bundle"),
-        (_pickle, "extra.bin: holds a pickle"),
-        (lambda f: (f / "more.bin").write_bytes(b"\0" * 9), "no more.xml beside it"),
+        (_pickle, "extra.onnx: holds a pickle"),
+        (lambda f: (f / "more.bin").write_bytes(b"\0" * 9), "more.bin: may not be in a bundle"),
         (lambda f: (f / "more.xml").write_text("<html>"), "not an OpenVINO graph"),
         (lambda f: (f / "more.safetensors").write_bytes(b"\0" * 9), "not safetensors"),
         (lambda f: (f / "more").mkdir(), "more: a folder"),

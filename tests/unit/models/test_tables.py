@@ -97,3 +97,22 @@ def test_several_labels_conditions_and_targets(tmp_path: Path) -> None:
     assert found["train"].labels.tolist() == [[1, 1], [0, 0]]
     assert found["train"].targets == ("Acme", "Orion")
     assert len(found["valid"]) == 1
+
+
+def test_labels_joined_otherwise_and_labels_the_head_does_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text(
+        "topics,text\n中国 公司,a\n外国  公司,b\n公司 误,c\n误,d\n,e\n", encoding="utf-8"
+    )
+    topics = Head("topic", HeadKind.MULTI, ("中国", "外国", "公司"))
+    columns = {"text": "text", "label": "topics", "head": topics, "separator": " "}
+    with pytest.raises(DataError, match=r"'误' \(line 4\)"):
+        read_labelled(path, **columns)  # type: ignore[arg-type]
+    found = read_labelled(path, ignore_unknown=True, **columns)  # type: ignore[arg-type]
+    assert found.texts == ("a", "b", "c", "d", "e")
+    assert found.labels.tolist() == [[1, 0, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    # A head with one label has nothing left of such a row.
+    single = Head("topic", HeadKind.SINGLE, ("中国 公司", "误"))
+    only = read_labelled(path, text="text", label="topics", head=single, ignore_unknown=True)
+    assert only.texts == ("a", "d")
+    assert only.labels.tolist() == [0, 1]

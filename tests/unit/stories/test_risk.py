@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.domain import MODEL
 from monitor.errors import ConfigError
 from monitor.stories import RiskPack
 from monitor.stories.literals import required_literals
@@ -176,3 +177,40 @@ def test_literals() -> None:
     assert required_literals("colou?rs?") == {"color", "colors", "colour", "colours"}
     assert required_literals("a|[0-9]+") == frozenset()
     assert required_literals("(?:rises|falls) .{0,9}sharply") == {"sharply"}
+
+
+def test_the_words_that_decided_stand_in_the_evidence() -> None:
+    (match,) = PACK.match("Shares slid on Monday. ＡＣＭＥ Corp files for bankruptcy, sources say")
+    assert "bankruptcy" in match.words
+    assert match.words in match.evidence
+    (again,) = PACK.match("Quarterly notes", "A calm day.  Acme recalls 5,000 cars")
+    assert again.words and again.words in again.evidence
+
+
+def test_an_event_that_only_the_model_read() -> None:
+    found = PACK.read_by_model(
+        {"cyber": 0.93, "bankruptcy": 0.97, "nonsense": 0.99}, "Acme offline after attack"
+    )
+    assert [(m.event, m.rule, m.confidence, m.stage) for m in found] == [
+        ("bankruptcy", MODEL, 0.97, "confirmed"),
+        ("cyber", MODEL, 0.93, "confirmed"),
+    ]
+    rules = [rule for rule in PACK.rules.values() if rule.event == "bankruptcy"]
+    assert found[0].severity == min(rule.severity for rule in rules)
+    assert found[0].evidence == "Acme offline after attack"
+    assert found[0].words == ""
+    assert PACK.read_by_model({}, "Acme offline") == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "stage"),
+    [
+        ("Acme denies systems were breached", "denied"),
+        ("Acme may have lost its licence -sources", "rumour"),
+        ("Ten years after the Acme collapse", "stale"),
+        ("", "confirmed"),
+    ],
+)
+def test_the_stage_of_what_only_the_model_read(title: str, stage: str) -> None:
+    (found,) = PACK.read_by_model({"cyber": 0.9}, title)
+    assert found.stage == stage

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is in foreshock[train]")
 
-from models.base import FOLDER_VARIABLE, Base
+from models.base import Base
 from models.bundle import Bundle
 from tests.unit.models.compress import tiny
 
@@ -22,11 +22,6 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_base: Base) -> Bundle:
     return tiny.bundle(tmp_path_factory.mktemp("bundle") / "tiny", tiny_base)
-
-
-@pytest.fixture(autouse=True)
-def base_to_find(tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tiny_base.folder))
 
 
 @pytest.fixture

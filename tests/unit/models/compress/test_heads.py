@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,12 +11,23 @@ import torch
 from models.base import Base
 from models.compress import heads
 from models.compress.trained import outputs
+from models.encoder import MultiHead
 from models.errors import ModelError
+from models.pruned import whole
 from tests.unit.models.compress import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 IDS = [[5, 20, 30, 6], [5, 41, 6], [5, 9, 9, 60, 6], [5, 70, 33, 6]]
 LABELS = np.array([0, 1, 2, 3])
+
+
+def silence(model: MultiHead, gone: list[set[int]]) -> None:
+    """Zero all that is of some heads, in their full shape."""
+    small = copy.deepcopy(model)
+    heads.cut(small, gone)
+    state = {name: tensor.numpy() for name, tensor in small.state_dict().items()}
+    found = whole(state, [sorted(layer) for layer in gone], width=32, heads=4)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in found.items()})
 
 
 def test_importance_is_the_gradient_of_the_loss_by_a_mask(tiny_base: Base) -> None:
@@ -46,7 +59,7 @@ def test_importance_is_a_mean_over_rows_whatever_their_lengths(tiny_base: Base) 
 
 def test_a_head_that_says_nothing_goes_first(tiny_base: Base) -> None:
     model = tiny.model(tiny_base)
-    heads.silence(model, [{2}, set()])
+    silence(model, [{2}, set()])
     found = heads.importance(model, IDS, LABELS, "topic")
     assert found[0, 2] == 0
     assert heads.least(found, 1 / 8) == [{2}, set()]
@@ -60,15 +73,15 @@ def test_every_layer_keeps_a_head() -> None:
 
 def test_a_cut_head_and_a_silent_one_are_one_function(tiny_base: Base) -> None:
     gone = [{0, 3}, {1}]
-    silent, small, whole = (tiny.model(tiny_base) for _ in range(3))
-    heads.silence(silent, gone)
+    silent, small, full = (tiny.model(tiny_base) for _ in range(3))
+    silence(silent, gone)
     heads.cut(small, gone)
     ids = torch.tensor([[5, 20, 30, 41, 6]])
     with torch.inference_mode():
         for head, logits in outputs(silent, ids).items():
             assert torch.allclose(logits, outputs(small, ids)[head], atol=1e-5)
-            assert not torch.allclose(logits, outputs(whole, ids)[head], atol=1e-3)
-    count = [sum(p.numel() for p in m.parameters()) for m in (small, whole)]
+            assert not torch.allclose(logits, outputs(full, ids)[head], atol=1e-3)
+    count = [sum(p.numel() for p in m.parameters()) for m in (small, full)]
     assert count[0] < count[1]
 
 

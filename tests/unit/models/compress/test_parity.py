@@ -14,7 +14,6 @@ import pytest
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is in foreshock[train]")
 
-from models.base import FOLDER_VARIABLE
 from models.bundle import load_bundle
 from models.classifier import Classifier
 from models.compress.onnx_graph import OnnxEngine, export_onnx
@@ -36,13 +35,10 @@ def texts() -> list[str]:
     return random.Random(2).sample(pairs, 50)
 
 
-def test_all_engines_agree_on_the_shipped_bundle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_engines_agree_on_the_shipped_bundle(tmp_path: Path) -> None:
     from models.engines.openvino import OpenVinoEngine
     from models.engines.torch import TorchEngine
 
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     bundle = load_bundle()
     exported = tmp_path / "model.onnx"
     export_onnx(load_trained().model, exported)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from models.base import FOLDER_VARIABLE, Base
+from models.base import Base
 from models.bundle import Bundle, load_bundle
 from models.classifier import Classifier
 from models.compress.run import METHODS
@@ -29,11 +30,7 @@ def invoke(*arguments: object) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_bundle_comes_out_and_is_measured(
-    method: str,
-    tiny_bundle: Bundle,
-    labelled: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    method: str, tiny_bundle: Bundle, labelled: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     code, printed, said = invoke(
@@ -50,9 +47,6 @@ def test_a_bundle_comes_out_and_is_measured(
     assert verify(out) == []
     made = load_bundle(out)
     assert made.training["compressed"]["hash"] == tiny_bundle.hash
-    if found["base"] is not None:
-        assert found["base"] == str(tmp_path / "out-base")
-        monkeypatch.setenv(FOLDER_VARIABLE, found["base"])
     served, exact = (
         Classifier.load(out, engine=e).logits(tiny.TEXTS) for e in ("openvino", "torch")
     )
@@ -101,3 +95,39 @@ def test_nothing_is_overwritten(tiny_bundle: Bundle, tmp_path: Path) -> None:
     code, _, error = invoke("--method", "fp32", "--model", tiny_bundle.folder, "--out", tmp_path)
     assert code == 2
     assert "is there already" in error
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"kind": "bottleneck", "reduction": 4, "layout": "houlsby"},
+        {"kind": "prefix", "length": 3},
+        {"kind": "prompt", "length": 3},
+    ],
+    ids=lambda method: method["kind"],
+)
+def test_an_adapter_that_stays_is_compressed_with_its_encoder(
+    method: dict[str, Any], tiny_base: Base, labelled: Path, tmp_path: Path
+) -> None:
+    source = tiny.bundle(tmp_path / "source", tiny_base, method=method)
+    plain = tiny.bundle(tmp_path / "plain", tiny_base)
+    given = ["--model", source.folder, "--data", labelled, "--task", "topic", "--split", "test"]
+    found = {}
+    for name in ("fp32", "int8", "drop-layers"):
+        code, _, said = invoke("--method", name, "--out", tmp_path / name, *given)
+        assert code == 0, said
+        served, exact = (
+            Classifier.load(tmp_path / name, engine=engine).logits(tiny.TEXTS)["topic"]
+            for engine in ("openvino", "torch")
+        )
+        assert np.abs(served - exact).max() < (1.0 if name == "int8" else 2e-3)
+        found[name] = exact
+    before, without = (
+        Classifier.load(bundle.folder, engine="torch").logits(tiny.TEXTS)["topic"]
+        for bundle in (source, plain)
+    )
+    assert found["fp32"] == pytest.approx(before, abs=1e-5)
+    assert np.abs(before - without).max() > 0.1
+    code, _, said = invoke("--method", "prune-heads", "--out", tmp_path / "less", *given)
+    assert code == 2
+    assert f"cut through the {method['kind']} adapter of tiny" in " ".join(said.split())

@@ -12,8 +12,14 @@ from tokenizers import Tokenizer
 
 from models.base import Base
 from models.compress.trained import outputs
-from models.compress.vocabulary import kept_tokens, trim_embeddings, trimmed_tokenizer
+from models.compress.vocabulary import (
+    kept_tokens,
+    likely_tokens,
+    trim_embeddings,
+    trimmed_tokenizer,
+)
 from models.errors import ModelError
+from models.targets import MARKER
 from tests.unit.models.compress import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -65,3 +71,18 @@ def test_a_piece_that_characters_cannot_spell_stays() -> None:
 def test_another_kind_of_tokenizer_is_refused() -> None:
     with pytest.raises(ModelError, match="only WordPiece"):
         kept_tokens(json.dumps({"model": {"type": "BPE", "vocab": {}}}), [])
+
+
+def test_a_limited_vocabulary_takes_what_the_texts_need_and_then_the_lowest_numbers() -> None:
+    content = WHOLE.to_str()
+    need = len(likely_tokens(content, tiny.TEXTS, WHOLE.get_vocab_size()))
+    names = {number: token for token, number in WHOLE.get_vocab().items()}
+    with pytest.raises(ModelError, match=r"of 3 tokens is too small: .* need \d+"):
+        likely_tokens(content, tiny.TEXTS, 3)
+    small = likely_tokens(content, tiny.TEXTS[:1], need - 1)
+    assert len(small) == need - 1
+    reader = Tokenizer.from_str(trimmed_tokenizer(content, small))
+    assert reader.encode(tiny.TEXTS[0]).tokens == WHOLE.encode(tiny.TEXTS[0]).tokens
+    assert {"[PAD]", "[UNK]", "[CLS]", "[SEP]"} <= {names[number] for number in small}
+    unused = {name for number in small if (name := names[number]).startswith("[unused")}
+    assert unused <= {MARKER}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_lowercase, digits
+from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
+from models.adapters import adapted, of_adapter
 from models.base import Base, resolve_base
-from models.bundle import WEIGHTS, Bundle, hash_files, load_bundle, write_manifest
-from models.compress.precision import graph_of, save
-from models.encoder import MultiHead, build, trained_state
+from models.bundle import Bundle, hash_files, load_bundle, write_manifest
+from models.compress.precision import graph_of
+from models.encoder import MultiHead, build
+from models.graph_weights import save_graph
 from models.labels import Head, HeadKind
 from models.text import NORMALISATION_VERSION
 
@@ -80,17 +83,25 @@ def model(start: Base) -> MultiHead:
     return build(start, HEADS).eval()
 
 
-def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bundle:
+def bundle(
+    folder: Path,
+    start: Base,
+    name: str = "tiny",
+    seed: int = 5,
+    method: Mapping[str, Any] | None = None,
+) -> Bundle:
+    method = method or {"kind": "full"}
     trained = model(start)
     torch.manual_seed(seed)
+    trained.encoder = adapted(trained.encoder, method)
     with torch.no_grad():
+        for parameter_name, parameter in trained.encoder.named_parameters():
+            if of_adapter(parameter_name):
+                parameter.add_(torch.randn_like(parameter) / 5)
         for head in trained.heads.values():
             torch.nn.init.normal_(head.weight)  # type: ignore[arg-type]
     folder.mkdir(parents=True)
-    state = {k: v.half() for k, v in trained_state(trained).items()}
-    save_file(state, folder / WEIGHTS)
-    trained.load_state_dict({k: v.half().float() for k, v in trained.state_dict().items()})
-    save(graph_of(trained, "float32", ()), folder, "float32")
+    save_graph(graph_of(trained, "float32", ()), trained, folder)
     (folder / "tokenizer.json").write_bytes((start.folder / "tokenizer.json").read_bytes())
     made = Bundle(
         folder=folder,
@@ -99,7 +110,9 @@ def bundle(folder: Path, start: Base, name: str = "tiny", seed: int = 5) -> Bund
         heads=HEADS,
         languages=("en",),
         base={"name": start.name, "sha256": start.sha256},
-        method={"kind": "full"},
+        method=method,
+        architecture=trained.architecture,
+        embedding_space=None,
         marker=None,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,

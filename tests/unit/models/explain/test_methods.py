@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,24 @@ def test_attention_adds_up_with_its_special_tokens(tiny: Subject) -> None:
     shares = [w.attribution for w in explain(tiny, TEXT, "risk", method="attention").words]
     assert min(shares) >= 0
     assert 0 < sum(shares) < 1
+
+
+def test_attention_of_a_model_with_trained_vectors(tiny: Subject) -> None:
+    from models.adapters import adapted
+
+    def tuned(kind: str) -> Subject:
+        network = deepcopy(tiny.network())
+        network.encoder = adapted(network.encoder, {"kind": kind, "length": 3})
+        return replace(tiny, network=lambda: network)
+
+    plain = [w.attribution for w in explain(tiny, TEXT, "risk", method="attention").words]
+    shares = [
+        w.attribution for w in explain(tuned("prompt"), TEXT, "risk", method="attention").words
+    ]
+    assert len(shares) == len(plain)
+    assert 0 < sum(shares) < sum(plain)  # some of it goes to the prompt
+    with pytest.raises(ModelError, match="use --method ig or --method occlusion"):
+        explain(tuned("prefix"), TEXT, "risk", method="attention")
 
 
 def test_rollout_of_known_attention() -> None:

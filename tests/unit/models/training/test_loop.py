@@ -223,6 +223,8 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
     assert expected.keys() == trained_state(resumed).keys()
     for name, tensor in trained_state(resumed).items():
         assert torch.equal(tensor, expected[name]), name
+    longer = config(fit={"epochs": 5, "lr": 1e-2, "patience": 4})
+    assert len(fit(model(LORA), TRAIN, VALID, longer, broken, resume=True, data=hashes)) == 5
     other = config(fit={"epochs": 3, "lr": 1.0})
     with pytest.raises(ModelError, match=r"made with fit.lr=0.01; resume with the same options"):
         fit(model(LORA), TRAIN, VALID, other, broken, resume=True, data=hashes)

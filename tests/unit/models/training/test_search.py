@@ -24,8 +24,8 @@ from models.dataset.keys import folded_key  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
 from models.training.config import load_config, make_config  # noqa: E402
 from models.training.data import load_sources  # noqa: E402
+from models.training.fitted import Places  # noqa: E402
 from models.training.folds import folds  # noqa: E402
-from models.training.run import Places  # noqa: E402
 from models.training.search import (  # noqa: E402
     SearchConfig,
     draw_trials,

@@ -1,0 +1,126 @@
+"""Several bundles as one classifier: every text is read by the bundle of its language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from models.classifier import Classifier, Prediction
+from models.errors import BundleError
+
+
+class Router:
+    """Sends each text to the bundle that lists its language. May be called from several threads.
+
+    Parameters
+    ----------
+    classifiers
+        Loaded. The first reads the texts whose language is not known as well.
+
+    Raises
+    ------
+    BundleError
+        When two of them list one language.
+    """
+
+    def __init__(self, classifiers: Sequence[Classifier]) -> None:
+        if not classifiers:
+            raise BundleError("no bundle to classify with")
+        self.classifiers = tuple(classifiers)
+        self._by_language: dict[str | None, Classifier] = {None: self.main}
+        for classifier in self.classifiers:
+            for language in classifier.bundle.languages:
+                other = self._by_language.setdefault(language, classifier)
+                if other is not classifier:
+                    raise BundleError(
+                        f"two bundles read {language!r}: {other.bundle.folder} and "
+                        f"{classifier.bundle.folder}; leave one out, or train it for other `languages`"
+                    )
+
+    @classmethod
+    def load(
+        cls,
+        bundles: Sequence[Path | None] = (None,),
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> Router:
+        """Load bundles and choose their engines; see `Classifier.load`."""
+        return cls([Classifier.load(bundle, engine, threads) for bundle in bundles])
+
+    @property
+    def main(self) -> Classifier:
+        """The first: it stands for the whole where a text is read by none."""
+        return self.classifiers[0]
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes that are read."""
+        return frozenset(code for c in self.classifiers for code in c.bundle.languages)
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether any of the bundles can be asked about one company of a text."""
+        return any(classifier.reads_targets for classifier in self.classifiers)
+
+    def predict(
+        self, texts: Sequence[str], languages: Sequence[str | None] | None = None
+    ) -> list[Prediction]:
+        """Classify texts; each depends on itself alone, whichever bundles read the others.
+
+        Parameters
+        ----------
+        texts
+            As `models.text.model_input` makes them.
+        languages
+            ISO 639-1 code of each text; None, for all or for one, is read by the first bundle.
+
+        Returns
+        -------
+        list of Prediction
+            In the order of `texts`, each with the version and hash of the bundle that read it.
+
+        Raises
+        ------
+        ValueError
+            When `languages` has another length than `texts`.
+        """
+        predictions = [Prediction()] * len(texts)
+        for classifier, chosen in self._parts(len(texts), languages):
+            found = classifier.predict([texts[i] for i in chosen])
+            for i, prediction in zip(chosen, found, strict=True):
+                predictions[i] = prediction
+        return predictions
+
+    def predict_targets(
+        self,
+        texts: Sequence[str],
+        names: Sequence[Sequence[str]],
+        languages: Sequence[str | None] | None = None,
+    ) -> list[Prediction]:
+        """Sentiment towards one company per text; not read where its bundle has no head for that.
+
+        Parameters are those of `predict`, and the names of the company of each text.
+        """
+        predictions = [Prediction()] * len(texts)
+        for classifier, chosen in self._parts(len(texts), languages):
+            if classifier.reads_targets:
+                found = classifier.predict_targets(
+                    [texts[i] for i in chosen], [names[i] for i in chosen]
+                )
+                for i, prediction in zip(chosen, found, strict=True):
+                    predictions[i] = prediction
+        return predictions
+
+    def _parts(
+        self, count: int, languages: Sequence[str | None] | None
+    ) -> Iterator[tuple[Classifier, list[int]]]:
+        """Each bundle with the positions it reads."""
+        languages = [None] * count if languages is None else languages
+        if len(languages) != count:
+            raise ValueError(f"{count} texts but {len(languages)} languages")
+        for classifier in self.classifiers:
+            chosen = [
+                i for i, code in enumerate(languages) if self._by_language.get(code) is classifier
+            ]
+            if chosen:
+                yield classifier, chosen
