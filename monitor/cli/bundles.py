@@ -170,7 +170,9 @@ def estimate(
     ] = None,
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE over the recipe, as for `train`; repeat for several."),
+        typer.Option(
+            "--set", help="KEY=VALUE over the recipe, as for `train`; repeat for several."
+        ),
     ] = None,
     gpu_memory: Annotated[float, typer.Option(min=0.1, help="Memory of the GPU, GiB.")] = 16.0,
     as_json: JsonOption = False,

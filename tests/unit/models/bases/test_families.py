@@ -75,6 +75,7 @@ def test_a_family_is_trained_and_served_with_a_target_head(
         "adapter": {"kind": kind, "rank": 8},
         "fit": {"lr": 2e-2 if kind == "lora" else 5e-3, "epochs": 8, "precision": "float32"},
         "track": "none",
+        "leaks": "warn",  # who is named differs, and nothing else
     }
     out = train(make_config(table, "test"), Places(tmp_path / "bundle", tmp_path / "work"))
     served = Classifier.load(out, "openvino")
@@ -137,7 +138,8 @@ def test_the_marker_stands_in_a_text_as_a_name_does(tmp_path: Path) -> None:
     from models.training.fitted import _save_tokenizer
 
     base = resolve_base(str(tiny.save("roberta", tmp_path / "base")))
-    number = _save_tokenizer(base, tmp_path / TOKENIZER, [Head("t", HeadKind.TARGET, ("a", "b"))])
+    target = Head("t", HeadKind.TARGET, ("a", "b"))
+    number = _save_tokenizer(base, tmp_path / TOKENIZER, [target], None)
     words = Tokenizer.from_file(str(tmp_path / TOKENIZER))
     named = words.encode("Acme beats Orion in court").tokens
     found = words.encode(f"Acme beats {MARKER} in court")
