@@ -183,8 +183,8 @@ def _token(config: TrainConfig, sizes: PretrainedConfig, layers: int, fused: boo
 def _kept(config: TrainConfig, width: int, inner: int, low: bool) -> int:
     """Values of a token that a layer keeps for its backward pass, dropout and norms aside.
 
-    Queries, keys, values, what attention gives, and the feed-forward part's inner values before they are bent:
-    always. The inputs of linear layers: where their weights, or an adapter on them, learn.
+    Always: queries, keys, values, what attention gives, and the feed-forward part's inner values before
+    they are bent. The inputs of linear layers: where their weights, or an adapter on them, learn.
     """
     adapter = config.adapter
     always = 4 * width + inner

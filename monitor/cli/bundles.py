@@ -179,8 +179,9 @@ def estimate(
 ) -> None:
     """Say what memory a training takes of a GPU, and which batch fits, without weights or data.
 
-    The base is a local folder with a config.json, or one whose sizes are known. Counted are weights, gradients, the
-    optimiser's states, the running average and activations (Korthikanti et al. 2022, section 4).
+    The base is a local folder with a config.json, or one whose sizes are known. Counted are weights,
+    gradients, the optimiser's states, the running average and activations (Korthikanti et al. 2022,
+    section 4).
     """
     with told():
         try:

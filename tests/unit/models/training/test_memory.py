@@ -170,7 +170,7 @@ def test_the_fitting_batch_fits_and_the_next_does_not(base: Path) -> None:
 def test_a_base_of_unknown_sizes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="sizes of the base 'some/base' are not known here"):
         estimate(recipe("some/base"))
-    with pytest.raises(ModelError, match="no config.json"):
+    with pytest.raises(ModelError, match=r"no config\.json"):
         estimate(recipe(tmp_path))
 
 
