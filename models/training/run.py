@@ -24,15 +24,16 @@ from models.training.card import model_card
 from models.training.compare import compare
 from models.training.config import TrainConfig
 from models.training.curve import save_curve
-from models.training.data import Source, load_sources, texts_of
+from models.training.data import Source, texts_of
 from models.training.few_shot import drawn
 from models.training.fitted import Fitted, Places, fitted
-from models.training.leaks import Found, check_leaks, without_leaks
+from models.training.leaks import Found
 from models.training.loop import Epoch, Watch
 from models.training.parallel import Ranks, joined
 from models.training.precision import taken
 from models.training.remember import as_before
-from models.training.replay import to_find_again, with_old_sets
+from models.training.replay import to_find_again
+from models.training.sets import read_sets
 
 
 def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> Path:
@@ -60,13 +61,8 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
             f"{places.work}: holds the checkpoints of another run; add --resume to go on with it, "
             "or remove the folder"
         )
-    watch.phase("reading the labelled files")
-    config = with_old_sets(config)
-    sources = load_sources(config, places.beside)
-    watch.phase("looking for texts in two splits")
-    if config.leaks == "drop":
-        sources = without_leaks(sources, watch.note)
-    leaks = check_leaks(config, sources, watch.note)
+    read = read_sets(config, places.beside, watch)
+    config, sources = read.config, read.sources
     if config.few_shot.shots:
         sources = drawn(sources, config.few_shot.shots, config.fit.seed)
     stage = places.out.with_name(f"{places.out.name}.part{ranks.number or ''}")
@@ -79,7 +75,7 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
     watch.phase("quantising to int8")
     sample = made.tokenised.ids(_calibration_texts(sources, config.fit.seed))
     save_graph(quantise(export_graph(model), sample), model, stage)
-    draft = _told(_draft(config, places, stage, made, sources), config, leaks, made)
+    draft = _told(_draft(config, places, stage, made, sources), config, read.leaks, made)
     draft = as_before(draft, made.kept, made.before)
     watch.phase("calibrating probabilities on the validation splits")
     draft = calibrated(draft, made.own, config.calibration.precision)

@@ -29,6 +29,9 @@ _FIXED = (
     "track",
     "baseline",
     "fit.parallel",
+    "leaks",
+    "replay.bundle",
+    "few_shot.shots",
 )
 _FIXED_OF_HEADS = ("kind", "labels")
 

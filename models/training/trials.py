@@ -16,14 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from models.bundle import load_bundle
 from models.errors import ModelError
 from models.training.config import TrainConfig
-from models.training.data import Source, load_sources
+from models.training.data import Source
+from models.training.few_shot import drawn
 from models.training.fitted import Places, fitted
 from models.training.folds import folds
 from models.training.loop import Watch
 from models.training.parallel import Ranks, joined
+from models.training.replay import with_old_sets
 from models.training.search import SearchConfig, Trial, draw_trials, rungs
+from models.training.sets import read_sets
 from models.training.toml import dumps
 
 #: What a search leaves in its folder.
@@ -126,10 +130,11 @@ def _search(
     trials = draw_trials(searching, recipe)
     shares = rungs(searching, trials)
     counts = [max(1, len(trials) // max(1, searching.halving) ** i) for i in range(len(shares))]
-    parts = _parts(recipe, searching, places, watch)
+    watch = watch if ranks.first else Watch()
+    parts = _parts(recipe, searching, trials, places, watch)
     _claim(recipe, searching, places, parts[0], ranks)
     total, done = sum(counts) * len(parts), 0
-    quiet = Watch(step=watch.step) if ranks.first else Watch()
+    quiet = Watch(step=watch.step)
     tried: dict[int, Tried] = {}
     left = list(trials)
     for rung, (share, count) in enumerate(zip(shares, counts, strict=True)):
@@ -156,19 +161,36 @@ def _search(
 
 
 def _parts(
-    recipe: TrainConfig, searching: SearchConfig, places: Places, watch: Watch
-) -> Sequence[tuple[Source, ...]]:
+    recipe: TrainConfig,
+    searching: SearchConfig,
+    trials: Sequence[Trial],
+    places: Places,
+    watch: Watch,
+) -> tuple[tuple[Source, ...], ...]:
     """Sources of each fold, or once with their own validation split."""
-    watch.phase("reading the labelled files")
-    if not searching.folds:
-        return [load_sources(recipe, places.beside, ("train", "valid"))]
-    if recipe.distil.teachers or any(key.startswith("distil.") for key in searching.space):
-        raise ModelError(
-            "folds with teachers: the teachers have learnt from what the folds hold out; set folds = 0, or "
-            "search without [distil]"
-        )
-    watch.phase("looking for near texts, to keep them in one fold")
-    return folds(load_sources(recipe, places.beside, ("train",)), searching.folds, searching.seed)
+    if searching.folds:
+        sources = read_sets(recipe, places.beside, watch, ("train",)).sources
+        _check_bundles(trials, sources)
+        watch.phase("looking for near texts, to keep them in one fold")
+        parts = folds(sources, searching.folds, searching.seed)
+    else:
+        parts = (read_sets(recipe, places.beside, watch, ("train", "valid")).sources,)
+    if shots := recipe.few_shot.shots:
+        parts = tuple(drawn(part, shots, recipe.fit.seed) for part in parts)
+    return parts
+
+
+def _check_bundles(trials: Sequence[Trial], sources: Sequence[Source]) -> None:
+    """Refuse to learn from bundles that have learnt what the folds hold out."""
+    held_out = {source.sha256 for source in sources}
+    recipes = [trial.config for trial in trials]
+    asked = [(*c.distil.teachers, c.start, c.remember.bundle) for c in recipes]
+    for folder in sorted({folder for each in asked for folder in each if folder}):
+        if held_out & {entry.get("sha256") for entry in load_bundle(Path(folder)).data}:
+            raise ModelError(
+                f"{folder}: was trained on what the folds hold out, and a recipe learns from it; set "
+                "folds = 0, or search without that bundle"
+            )
 
 
 def _claim(
@@ -218,7 +240,7 @@ def _figures(
         known: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         return known
     curve = fitted(
-        trial.config.model_copy(update={"track": "none"}),
+        with_old_sets(trial.config).model_copy(update={"track": "none"}),
         Places(places.out, folder, places.beside, resume=True, cache=places.work),
         places.work / f"stage{ranks.number or ''}",
         sources,

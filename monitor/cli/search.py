@@ -36,7 +36,13 @@ def run_search(
     def step(done: int, total: int, loss: float) -> None:
         bar.update(steps, description=f"loss {loss:.3f}", completed=done, total=total, visible=True)
 
-    watch = Watch(phase=lambda what: bar.update(trials, description=what), step=step)
+    watch = Watch(
+        phase=lambda what: bar.update(trials, description=what),
+        step=step,
+        note=lambda what: console.print(
+            f"note: {what}", markup=False, highlight=False, soft_wrap=True
+        ),
+    )
     ranked = search(recipe, load_search(file), places, watch, progress)
     if rank():
         return

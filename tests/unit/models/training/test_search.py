@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from models.bundle import write_manifest  # noqa: E402
 from models.dataset.keys import folded_key  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
+from models.tables import file_sha256  # noqa: E402
 from models.training.config import load_config, make_config  # noqa: E402
 from models.training.data import load_sources  # noqa: E402
 from models.training.fitted import Places  # noqa: E402
@@ -215,9 +218,16 @@ def test_a_search_ends_with_the_best_as_a_recipe(recipe: Path, tmp_path: Path) -
 
 
 def test_teachers_who_saw_the_folds_are_refused(recipe: Path, tmp_path: Path) -> None:
-    taught = load_config(recipe, ['distil.teachers=["t"]'])
-    with pytest.raises(ModelError, match="teachers have learnt"):
-        search(taught, searching({"fit.lr": [1e-3]}, folds=2), Places(tmp_path, tmp_path / "work"))
+    made = tiny.bundle(tmp_path / "teacher", tiny.base(tmp_path / "other-bert"))
+    seen = ({"name": "moods", "sha256": file_sha256(tmp_path / "moods.csv")},)
+    write_manifest(replace(made, data=seen))
+    taught = load_config(recipe, [f'distil.teachers=["{made.folder}"]'])
+    places = Places(tmp_path, tmp_path / "work", beside=tmp_path)
+    with pytest.raises(ModelError, match="trained on what the folds hold out"):
+        search(taught, searching({"fit.lr": [1e-3]}, folds=2), places)
+    started = searching({"start": [str(made.folder)]}, folds=2)
+    with pytest.raises(ModelError, match="trained on what the folds hold out"):
+        search(load_config(recipe), started, places)
 
 
 def command(recipe: Path, out: Path, *more: str) -> list[str]:
