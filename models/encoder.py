@@ -268,7 +268,9 @@ def restore(bundle: Bundle) -> MultiHead:
         if pruned:
             state = whole(state, pruned, settings["hidden_size"], settings["num_attention_heads"])
         config = AutoConfig.for_model(**settings)
-        encoder = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+        encoder = AutoModel.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=torch.float32, **_without_pooler(config)
+        )
         if bundle.method["kind"] in LASTING:
             encoder = adapted(encoder, bundle.method)
         model = MultiHead(

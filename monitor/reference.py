@@ -26,7 +26,7 @@ Written by `python -m monitor.reference` from the code: edit the help texts ther
 
 def reference() -> str:
     """Return the whole document, Markdown."""
-    parts = (HEAD, commands(), settings(), recipes(), metrics(), stages(), extensions())
+    parts = (HEAD, commands(), settings(), recipes(), searches(), metrics(), stages(), extensions())
     return "\n".join(parts)
 
 
@@ -78,6 +78,33 @@ def recipes() -> str:
     ]
     for heading, model in sections(TrainConfig):
         lines += [f"### `{heading}`", "", *_keys(model)]
+    return "\n".join(lines)
+
+
+def searches() -> str:
+    """Return every key of the file of a search, and an example."""
+    from models.training.search import SearchConfig, Span
+
+    example = """```toml
+trials = 24
+folds = 3
+[space]
+"fit.lr" = { low = 1e-5, high = 1e-3, scale = "log" }
+"adapter.rank" = [16, 32, 64]
+```"""
+    lines = [
+        "## Searches",
+        "",
+        "TOML for `foreshock train --search`, beside the recipe it varies. A search reads the training "
+        "split, and the validation split or folds of the training split; it skips rows of the test split.",
+        "",
+        example,
+        "",
+        *_keys(SearchConfig),
+        "### a range under `[space]`",
+        "",
+        *_keys(Span),
+    ]
     return "\n".join(lines)
 
 
@@ -202,7 +229,13 @@ def _type(annotation: Any) -> str:
         return f"{_type(arguments[1])} by name"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f'`"{member.value}"`' for member in annotation)
-    plain = {"str": "text", "SecretStr": "secret", "Path": "path", "bool": "true or false"}
+    plain = {
+        "Span": "range",
+        "str": "text",
+        "SecretStr": "secret",
+        "Path": "path",
+        "bool": "true or false",
+    }
     return plain.get(
         annotation.__name__, {"int": "whole number"}.get(annotation.__name__, "number")
     )

@@ -76,17 +76,24 @@ def pooled(
     ids: Sequence[Ids],
     pooling: str = "mean",
     progress: Progress = lambda done, total: None,
+    unit: bool = True,
 ) -> NDArray[np.float32]:
-    """Embeddings of unit length, ``(rows, width) float32``, of rows of token ids; see `embeddings`."""
+    """Embeddings of rows of token ids, ``(rows, width) float32``, without dropout; see `embeddings`.
+
+    With `unit`, of unit length; else as the heads see them.
+    """
     import torch
 
+    device = next(model.parameters()).device
     model.eval()
     result = np.zeros((len(ids), model.width), dtype=np.float32)
     done = 0
     with torch.inference_mode():
         for positions, batch in equal_length_batches(ids, _TOKENS):
-            found = model.pooled(torch.from_numpy(batch), pooling=pooling)
-            result[positions] = torch.nn.functional.normalize(found, dim=1).numpy()
+            found = model.pooled(torch.from_numpy(batch).to(device), pooling=pooling)
+            if unit:
+                found = torch.nn.functional.normalize(found, dim=1)
+            result[positions] = found.cpu().numpy()
             done += len(positions)
             progress(done, len(ids))
     return result

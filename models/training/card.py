@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.bundle import CURVE, Bundle
@@ -43,6 +43,7 @@ def model_card(
             "",
             f"- trained: {_method(bundle.method)}, {bundle.training['epochs_run']} epochs, best "
             f"on validation: epoch {bundle.training['best_epoch']}, seed {bundle.training['fit']['seed']}",
+            *_few_shot(bundle.training.get("few_shot", {})),
             f"- reads: {', '.join(bundle.languages)}; at most {bundle.max_tokens} tokens; texts in "
             "other languages get no prediction",
             f"- served on CPUs: OpenVINO, static {bundle.precision['openvino']}; on CUDA: torch "
@@ -134,6 +135,15 @@ def _method(method: Any) -> str:
     if "length" in method:
         return f"{method['length']} {kind} vectors"
     return {"full": "every weight", "frozen": "the heads only"}.get(kind, str(kind))
+
+
+def _few_shot(options: Mapping[str, Any]) -> list[str]:
+    if not options.get("shots"):
+        return []
+    return [
+        f"- few-shot: {options['shots']} rows of each label; {options['rounds']} pairs of equal and as "
+        "many of different labels for each row taught the encoder, then the heads were trained"
+    ]
 
 
 def _commands(curve: Sequence[Epoch], command: str) -> list[str]:

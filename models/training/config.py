@@ -248,6 +248,19 @@ class RememberConfig(_Section):
     temperature: Positive = Field(2.0, description="Softens its answers and ours alike.")
 
 
+class FewShotConfig(_Section):
+    """Few labelled rows (SetFit: Tunstall et al. 2022): pairs of them teach the encoder, then the heads.
+
+    The encoder learns from the pairs at fit.lr and is frozen when the heads are trained.
+    """
+
+    shots: int = Field(
+        0, ge=0, description="Rows of each label drawn from every train split; 0: this is off."
+    )
+    rounds: Count = Field(20, description="Pairs of equal, and of different, labels for each row.")
+    batch: Count = Field(16, description="Pairs per step.")
+
+
 class CalibrationConfig(_Section):
     """What is fitted on the validation splits once the model stands."""
 
@@ -286,6 +299,7 @@ class TrainConfig(_Section):
         description="When a training text stands in a validation or test split of its head: do not start, "
         "train without the row, or train nevertheless.",
     )
+    few_shot: FewShotConfig = FewShotConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")
     track: Literal["tensorboard", "wandb", "mlflow", "none"] = Field(
@@ -377,6 +391,24 @@ def _check_sections(config: TrainConfig, origin: str) -> None:
                 f"{origin}: heads.{head}: no [[data]] entry trains it (a head of the model before needs "
                 "none with remember.weight or replay.bundle)"
             )
+    if config.few_shot.shots:
+        _check_few_shot(config, origin)
+
+
+def _check_few_shot(config: TrainConfig, origin: str) -> None:
+    for name, head in config.heads.items():
+        if head.batch == 0:
+            raise ModelError(f"{origin}: heads.{name}.batch: few-shot training needs rows per step")
+        if head.kind is not HeadKind.SINGLE:
+            raise ModelError(
+                f"{origin}: heads.{name}.kind: few-shot pairs need heads that give one label of the "
+                f"text, not {head.kind.value!r}; leave it out or set few_shot.shots to 0"
+            )
+    if config.adapter.kind in ("frozen", "adalora"):
+        raise ModelError(
+            f"{origin}: adapter.kind: few-shot pairs teach the encoder, which {config.adapter.kind!r} "
+            "does not let them; take full, lora, dora or ia3"
+        )
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

@@ -22,6 +22,7 @@ from models.training.compare import Tokenised
 from models.training.config import TrainConfig
 from models.training.data import Source, texts_of
 from models.training.distil import Soft, teach
+from models.training.few_shot import contrast
 from models.training.loop import Epoch, Watch, fit
 from models.training.losses import hiding
 from models.training.parallel import ALONE, Ranks
@@ -192,6 +193,10 @@ def fitted(
         )
     method = _method(config, train_rows)
     model.encoder = adapted(model.encoder, method)
+    if config.few_shot.shots:
+        watch.phase("training on pairs")
+        contrast(model, train_rows, config, watch)
+        watch.phase("training")
     with tracked(config, places.work, watch) as followed:
         curve = fit(
             model,

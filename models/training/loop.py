@@ -26,7 +26,7 @@ from models.training.vary import Vary
 #: Sections of a recipe that a resumed run must agree with.
 _BINDING = {
     "base", "start", "trim", "heads", "embedding", "adapter", "fit", "distil", "augment", "replay",
-    "remember",
+    "remember", "few_shot",
 }  # fmt: skip
 
 

@@ -233,7 +233,7 @@ def _inner(sizes: PretrainedConfig) -> int:
 def _encoder(sizes: PretrainedConfig, config: TrainConfig) -> nn.Module:
     """The encoder as the run moves it, without storage."""
     with torch.device("meta"):
-        encoder = AutoModel.from_config(sizes, trust_remote_code=False)
+        encoder = AutoModel.from_config(sizes, trust_remote_code=False)  # type: ignore[no-untyped-call]
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None
         return adapted(encoder, config.adapter.model_dump(exclude_none=True))
@@ -244,7 +244,8 @@ def _sizes(base: str) -> PretrainedConfig:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder}: no config.json, which says the sizes of a base")
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        found: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return found
     known = KNOWN.get(Path(base).name)
     if known is None:
         raise ModelError(

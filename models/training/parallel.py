@@ -138,7 +138,7 @@ class Ranks:
         used = torch.tensor([p.grad is not None for p in whole], device=whole[0].device)
         flat = torch.cat([*(gradient.flatten() for gradient in told), used.to(told[0].dtype)])
         dist.all_reduce(flat)
-        *summed, uses = flat.split([*(p.numel() for p in whole), len(whole)])
+        *summed, uses = torch.split(flat, [*(p.numel() for p in whole), len(whole)])
         for parameter, total, count in zip(whole, summed, uses.tolist(), strict=True):
             # A weight that no process used keeps no gradient: a step must not let it decay.
             parameter.grad = (total / self.count).view_as(parameter) if count else None

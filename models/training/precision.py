@@ -27,7 +27,7 @@ def taken(setting: str, device: str | None = None) -> str:
 @cache
 def _has_bfloat16(device: str) -> bool:
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device == "cpu":
         # oneDNN's own answer is yes for any AVX512, with which it emulates.
         found = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -25,6 +25,7 @@ from models.training.compare import compare
 from models.training.config import TrainConfig
 from models.training.curve import save_curve
 from models.training.data import Source, load_sources, texts_of
+from models.training.few_shot import drawn
 from models.training.fitted import Fitted, Places, fitted
 from models.training.leaks import Found, check_leaks, without_leaks
 from models.training.loop import Epoch, Watch
@@ -66,6 +67,8 @@ def _train(config: TrainConfig, places: Places, watch: Watch, ranks: Ranks) -> P
     if config.leaks == "drop":
         sources = without_leaks(sources, watch.note)
     leaks = check_leaks(config, sources, watch.note)
+    if config.few_shot.shots:
+        sources = drawn(sources, config.few_shot.shots, config.fit.seed)
     stage = places.out.with_name(f"{places.out.name}.part{ranks.number or ''}")
     shutil.rmtree(stage, ignore_errors=True)
     made = fitted(config, places, stage, sources, watch, ranks)
@@ -158,6 +161,7 @@ def _draft(
                 "temperature": config.distil.temperature,
                 "teachers": [_teacher(Path(folder)) for folder in config.distil.teachers],
             },
+            "few_shot": config.few_shot.model_dump(),
             "calibration": config.calibration.model_dump(),
             "epochs_run": len(curve),
             "best_epoch": best.number + 1,

@@ -100,7 +100,8 @@ def prior(guest: Rows) -> NDArray[np.float32]:
     """
     table = np.asarray(guest.labels, dtype=np.float64)
     share = (table.sum(axis=0) + 0.5) / (len(table) + 1)
-    return np.log(share / (1 - share)).astype(np.float32)
+    odds: NDArray[np.float32] = np.log(share / (1 - share)).astype(np.float32)
+    return odds
 
 
 def _as_table(labels: NDArray[np.generic], width: int) -> NDArray[np.float32]:

@@ -98,8 +98,8 @@ class ClassifyStage:
                 )
         return [
             tuple(
-                replace(mention, sentiment=answer.sentiment, score=answer.score)
-                if (answer := towards.get((number, mention.company_id)))
+                replace(mention, sentiment=said.sentiment, score=said.score)
+                if (said := towards.get((number, mention.company_id)))
                 else mention
                 for mention in mentions
             )

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from models.errors import ModelError
-from monitor.cli import explain, model, news, operate
+from monitor.cli import explain, model, news, operate, pretrain
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
@@ -23,7 +23,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (*news.COMMANDS, *operate.COMMANDS, *model.COMMANDS, *explain.COMMANDS):
+for command in (
+    *news.COMMANDS,
+    *operate.COMMANDS,
+    *model.COMMANDS,
+    *pretrain.COMMANDS,
+    *explain.COMMANDS,
+):
     app.command()(command)
 for command in news.PROCESSES:
     app.command(hidden=True)(command)

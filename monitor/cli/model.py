@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -21,6 +22,14 @@ from monitor.cli.events import EventsBy, evaluate_events
 from monitor.cli.options import told
 from monitor.cli.progress import bar, progress_of
 from monitor.cli.search import run_search
+from monitor.cli.zero_shot import (
+    BaseOption,
+    WayOption,
+    ZeroShotOption,
+    line_writer,
+    refuse_without,
+    report_of,
+)
 
 if TYPE_CHECKING:
     from models.classifier import Prediction
@@ -176,6 +185,9 @@ def evaluate(
         bool,
         typer.Option("--perturb", help="Instead: how many labels flip under typos, case, names."),
     ] = False,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
     model: _BundlesOption = None,
     engine: _EngineOption = "auto",
     threads: _ThreadsOption = None,
@@ -188,6 +200,7 @@ def evaluate(
     """
     with told():
         from models.classifier import Classifier
+        from models.report import as_text
 
         if event_map is not None:
             if task != "risk" or len(model or ()) > 1:
@@ -204,14 +217,32 @@ def evaluate(
             typer.echo(json.dumps(events.as_json(), indent=2) if as_json else events.as_text())
             return
         from models.ensemble import Ensemble
+
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            if target is not None or perturb:
+                raise ModelError("--zero-shot takes neither --target nor --perturb")
+            described = report_of(
+                zero_shot,
+                way,
+                base,
+                model[0] if model else None,
+                file=file,
+                task=task,
+                text=text,
+                label=label,
+                split=split,
+            )
+            typer.echo(json.dumps(described.as_json(), indent=2) if as_json else as_text(described))
+            return
         from models.evaluate import evaluate_file
-        from models.report import as_text
         from models.robustness.report import robustness_report
         from models.tables import read_texts
 
         if perturb and len(model or ()) > 1:
             raise ModelError("--perturb looks at one model: give one --model")
-        members = [Classifier.load(folder, engine, threads) for folder in model or [None]]
+        folders: list[Path | None] = [*model] if model else [None]
+        members = [Classifier.load(folder, engine, threads) for folder in folders]
         with progress_of(task) as progress:
             if perturb:
                 texts = read_texts(file, text, split)
@@ -251,27 +282,36 @@ def classify(
     embedding: Annotated[
         bool, typer.Option("--embedding", help="Write each text's embedding too, of unit length.")
     ] = False,
+    zero_shot: ZeroShotOption = None,
+    way: WayOption = "embedding",
+    base: BaseOption = None,
 ) -> None:
     """Read texts from standard input, one a line; write one JSON object a line.
 
     Fields: text, language, topic, probability (of the topic), sentiment, score (P(positive) -
     P(negative)), events (risk events with their probabilities), unsure (heads that a person should
     check), model. A text the model does not read (another language, an empty line) has null topic,
-    probability, sentiment and score.
+    probability, sentiment and score. With --zero-shot: text, of each head its label and
+    NAME_probability, and model; every language is read.
     """
     with told():
         from models.routing import Router
 
-        router = Router.load(model or (None,), engine, threads)
+        refuse_without(zero_shot, way, base)
+        if zero_shot is not None:
+            write = line_writer(zero_shot, way, base, model[0] if model else None)
+        else:
+            router = Router.load(model or (None,), engine, threads)
+            write = partial(_write_predictions, router, language, embedding)
         try:
             for lines in _arriving(sys.stdin.buffer):
-                _write_predictions(router, lines, language, embedding)
+                write(lines)
         except BrokenPipeError:
             # The reader left (`| head`): not an error. Keep the interpreter's own last flush quiet.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_predictions(router: Router, lines: list[str], language: str, embedding: bool) -> None:
+def _write_predictions(router: Router, language: str, embedding: bool, lines: list[str]) -> None:
     from models.text import model_input
     from monitor.collect.languages import language_of
 

@@ -224,7 +224,7 @@ def test_a_killed_training_resumes_to_the_same_figures(
 def test_torchrun_trains_one_bundle(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "shared"
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0",
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone",
          "-m", "monitor.cli", "train", "--config", recipe, "--out", out, "--set", "fit.epochs=1"],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=250,
         env=ENVIRON | {"CUDA_VISIBLE_DEVICES": ""},

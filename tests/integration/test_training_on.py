@@ -96,7 +96,7 @@ def right(bundle: Bundle, head: str, engine: str = "openvino") -> float:
 def test_a_run_goes_on_from_a_bundle(first: Bundle, data: Path, tmp_path: Path) -> None:
     assert right(first, "sentiment") > 0.9
     assert right(first, "topic") > 0.9
-    sets = [
+    sets: list[dict[str, Any]] = [
         {"head": "topic", "file": "topic.csv", "replay": True},
         {"head": "event", "file": "event.csv"},
         {"head": "event", "file": "guessed.csv", "weight": 0.25},
@@ -137,7 +137,7 @@ def test_a_run_goes_on_from_a_bundle(first: Bundle, data: Path, tmp_path: Path) 
 
 def test_a_bundle_says_where_its_sets_are_and_replays_them(first: Bundle, data: Path) -> None:
     sets = [{"head": "event", "file": "event.csv"}]
-    heads = {"topic": {}}
+    heads: dict[str, Any] = {"topic": {}}
     chosen = with_old_sets(recipe(sets, heads=heads, replay={"bundle": str(first.folder)}))
     assert [(e.head, e.file, e.replay) for e in chosen.data] == [
         ("event", "event.csv", False),

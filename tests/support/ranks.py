@@ -97,10 +97,16 @@ def run(
 def bert(chosen: TrainConfig, seed: int = 0) -> MultiHead:
     """Two narrow layers without dropout."""
     torch.manual_seed(seed)
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    sizes = {"vocab_size": 101, "intermediate_size": 64}
-    encoder = BertModel(BertConfig(**shape, **sizes, **still), add_pooling_layer=False)
+    sizes = BertConfig(
+        vocab_size=101,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    encoder = BertModel(sizes, add_pooling_layer=False)
     model = MultiHead(encoder, HEADS, dropout=0.0)
     model.encoder = adapted(encoder, chosen.adapter.model_dump(exclude_none=True))
     return model

@@ -45,7 +45,7 @@ HEADS = (
     Head("target", HeadKind.TARGET, ("negative", "neutral", "positive")),
 )
 MARKER = 4
-IDS = [np.random.default_rng(n).integers(2, 90, (2, 4 + n % 9)).astype(np.int64) for n in range(40)]
+IDS = [np.random.default_rng(n).integers(2, 90, (9, 4 + 3 * n)).astype(np.int64) for n in range(4)]
 
 
 def model(family: str) -> MultiHead:
@@ -62,7 +62,8 @@ def model(family: str) -> MultiHead:
         **FAMILIES[family],
     )
     extra = {} if family == "distilbert" else {"add_pooling_layer": False}
-    made = MultiHead(AutoModel.from_config(config, **extra), HEADS, marker=MARKER)
+    encoder = AutoModel.from_config(config, **extra)  # type: ignore[no-untyped-call]
+    made = MultiHead(encoder, HEADS, marker=MARKER)
     with torch.no_grad():
         for weight in made.parameters():
             weight.add_(torch.randn_like(weight) / 5)
@@ -92,6 +93,7 @@ def bundle(folder: Path, trained: MultiHead) -> Bundle:
         base={"name": "nowhere/to-be-found", "sha256": ""},
         method={"kind": "lora"},
         architecture=json.loads(json.dumps(trained.architecture)),
+        embedding_space=None,
         marker=MARKER,
         max_tokens=32,
         normalisation_version=NORMALISATION_VERSION,
@@ -110,14 +112,12 @@ def computed(graph: Any) -> list[tuple[NDArray[np.float32], ...]]:
 
 
 def apart(one: list[Any], other: list[Any]) -> float:
-    """Largest difference, in standard deviations of the logits."""
-    pairs = [
-        (a, b)
-        for left, right in zip(one, other, strict=True)
-        for a, b in zip(left, right, strict=True)
-    ]
-    spread = np.concatenate([a.ravel() for a, _ in pairs]).std()
-    return float(max(np.abs(a - b).max() for a, b in pairs) / spread)
+    """Root mean square of the difference, in standard deviations of the logits."""
+    a, b = (
+        np.concatenate([head.ravel() for batch in found for head in batch])
+        for found in (one, other)
+    )
+    return float(np.sqrt(np.square(a - b).mean()) / a.std())
 
 
 def test_the_file_is_safetensors_without_holes_and_holds_each_weight_once(
@@ -166,10 +166,11 @@ def test_torch_multiplies_what_the_graph_multiplies(made: tuple[MultiHead, Any, 
     for operation in graph.get_ops():
         if operation.get_type_name() == "FakeQuantize":
             operation.output(0).replace(operation.input_value(0))
-    assert apart(exact, computed(graph)) < 1e-4
-    assert apart(exact, served) < 0.5
+    assert apart(exact, computed(graph)) < 1e-5
+    # With it, a random model this narrow and this far from linear is off by a tenth.
+    assert apart(exact, served) < 0.2
     whole = [tuple(o.numpy() for o in trained(torch.from_numpy(ids))) for ids in IDS]
-    assert 1e-3 < apart(exact, whole) < 0.3
+    assert 1e-3 < apart(exact, whole) < 0.1
 
 
 def test_weights_read_back_are_within_one_step(made: tuple[MultiHead, Any, Bundle]) -> None:
@@ -197,7 +198,7 @@ def test_weights_read_back_are_within_one_step(made: tuple[MultiHead, Any, Bundl
 )
 def test_a_graph_of_another_model_is_refused(name: str, tmp_path: Path) -> None:
     trained = model("bert")
-    graph = quantise(export_graph(trained), [row.tolist() for rows in IDS[:5] for row in rows])
+    graph = quantise(export_graph(trained), [row.tolist() for rows in IDS[:1] for row in rows])
     with torch.no_grad():
         tensor = trained.state_dict()[name]
         tensor.copy_(tensor.roll(1, 0) * 1.5)

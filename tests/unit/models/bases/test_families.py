@@ -138,8 +138,10 @@ def test_the_marker_stands_in_a_text_as_a_name_does(tmp_path: Path) -> None:
     from models.training.fitted import _save_tokenizer
 
     base = resolve_base(str(tiny.save("roberta", tmp_path / "base")))
-    target = Head("t", HeadKind.TARGET, ("a", "b"))
-    number = _save_tokenizer(base, tmp_path / TOKENIZER, [target], None)
+    number = _save_tokenizer(
+        base, tmp_path / TOKENIZER, [Head("t", HeadKind.TARGET, ("a", "b"))], None
+    )
+    assert number is not None
     words = Tokenizer.from_file(str(tmp_path / TOKENIZER))
     named = words.encode("Acme beats Orion in court").tokens
     found = words.encode(f"Acme beats {MARKER} in court")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import (
@@ -31,7 +32,7 @@ TEXTS = (
     "Orion is fined and probed in Paris",
     "crude oil barrels pumped by Acme plunge",
 )
-SIZES = {"vocab_size": 0, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+SIZES: dict[str, Any] = {"vocab_size": 0, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
          "intermediate_size": 64}  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def save(family: str, folder: Path, *, marker: bool = False) -> Path:
     words = _wordpiece(marker) if family in ("bert", "distilbert") else _TOKENIZERS[family]()
     size = words.get_vocab_size()
     config = config_of(family, size)
-    AutoModel.from_config(config).save_pretrained(folder)
+    AutoModel.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
     words.save(str(folder / "tokenizer.json"))
     return folder
 

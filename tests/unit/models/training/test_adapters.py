@@ -29,11 +29,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 WIDTH, INNER, LAYERS = 32, 64, 2
 HEADS = (Head("topic", HeadKind.SINGLE, ("a", "b", "c")),)
 TRAIN, VALID = {"topic": rows(0, 48)}, {"topic": rows(9, 16)}
-BERT = {
+BERT: dict[str, Any] = {
     "vocab_size": 100, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2,
     "intermediate_size": INNER, "max_position_embeddings": 40, "initializer_range": 0.2,
 }  # fmt: skip
-DISTILBERT = {
+DISTILBERT: dict[str, Any] = {
     "vocab_size": 100, "dim": WIDTH, "n_layers": LAYERS, "n_heads": 2, "hidden_dim": INNER,
     "max_position_embeddings": 40, "initializer_range": 0.2,
 }  # fmt: skip
@@ -71,6 +71,8 @@ METHODS: Mapping[str, tuple[dict[str, Any], int]] = {
     "prefix": ({"kind": "prefix", "length": 6}, 2 * 6 * WIDTH),
     "prompt": ({"kind": "prompt", "length": 6}, 6 * WIDTH // LAYERS),  # once, not per layer
 }
+#: Kinds of so few weights that each has to go far.
+FEW = ("ia3", "prefix", "prompt")
 family = pytest.mark.parametrize("family", FAMILIES)
 every = pytest.mark.parametrize("kind", METHODS)
 lasting = pytest.mark.parametrize(
@@ -122,10 +124,21 @@ def test_only_the_adapter_moves_and_it_learns(family: str, kind: str, tmp_path: 
     assert sum(p.numel() for p in moving.values()) == LAYERS * METHODS[kind][1]
     before = {n: p.clone() for n, p in made.encoder.named_parameters()}
     # Heads that hardly move: what is learnt, the adapter learnt.
-    curve = fit(made, TRAIN, VALID, config(epochs=6, head_lr=1e-9, average=0.0), tmp_path)
-    assert curve[-1].train_loss < 0.9 * curve[0].train_loss
+    chosen = config(
+        lr=0.2 if kind in FEW else 0.02,
+        epochs=10,
+        head_lr=1e-9,
+        average=0.0,
+        label_smoothing=0.0,
+        schedule="constant",
+    )
+    curve = fit(made, TRAIN, VALID, chosen, tmp_path)
+    assert curve[-1].train_loss < 0.85 * curve[0].train_loss
     after = dict(made.encoder.named_parameters())
-    assert {n for n in before if not torch.equal(before[n], after[n])} == moving.keys()
+    moved = {n for n in before if not torch.equal(before[n], after[n])}
+    assert moved <= moving.keys()
+    # AdaLoRA takes back the singular values of ranks that matter least.
+    assert all("lora_E" in name for name in moving.keys() - moved)
 
 
 def resumed(family: str, kind: str, folder: Path, after: int) -> None:

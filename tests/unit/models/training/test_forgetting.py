@@ -52,7 +52,7 @@ def config(**sections: Any) -> TrainConfig:
 
 def model() -> MultiHead:
     torch.manual_seed(3)
-    sizes = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
     encoder = BertModel(
         BertConfig(vocab_size=64, num_hidden_layers=2, **sizes), add_pooling_layer=False
     )
@@ -130,7 +130,7 @@ def test_old_rows_have_their_share_of_every_batch_and_lengthen_no_epoch() -> Non
     assert len(seen) == 60
     for step in steps:
         assert 1 <= (step["new"].sources == 1).sum() <= 4
-        assert ((step["new"].labels >= 10) == (step["new"].sources == 1)).all()
+        assert ((step["new"].labels.astype(int) >= 10) == (step["new"].sources == 1)).all()
         assert len(step["old"].labels) == 4
     # New rows come in the order they would come in without old ones.
     plain = {"new": new}
@@ -140,7 +140,7 @@ def test_old_rows_have_their_share_of_every_batch_and_lengthen_no_epoch() -> Non
 
 def test_a_set_of_less_weight_moves_the_model_less() -> None:
     data = [{"head": "new", "file": "gold"}, {"head": "new", "file": "guessed", "weight": 0.25}]
-    heads = {"new": {}}
+    heads: dict[str, Any] = {"new": {}}
     light = make_config({"heads": heads, "data": data, "fit": {"precision": "float32"}}, "test")
     sources = np.repeat([0, 1], 160)
     mixed = replace(NEW, sources=sources)

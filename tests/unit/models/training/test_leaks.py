@@ -6,6 +6,7 @@ import random
 import time
 from pathlib import Path
 from string import ascii_lowercase
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_text_in_two_splits_is_refused_with_its_rows_and_the_way_out(tmp_path:
     assert "set.csv line 2 (train) and set.csv line 5 (test) 'Acme soars'" in said
     assert "`foreshock data leaks set.csv --text text --kind same`" in said
     assert "`foreshock data split`" in said
-    assert 'leaks = "warn"' in said
+    assert 'leaks = "drop" in the recipe trains without them, "warn" nevertheless' in said
     notes: list[str] = []
     rest = without_leaks(load_sources(recipe), notes.append)
     assert rest[0].splits["train"].texts == ("Acme falls",)
@@ -73,7 +74,7 @@ def test_the_sets_of_a_head_are_looked_at_as_one_and_only_the_rows_that_are_read
     )
     assert check_leaks(left_out, load_sources(left_out))["mood"]["same"] == 0
     # Another head is another question.
-    heads = {"mood": {}, "else": {}}
+    heads: dict[str, Any] = {"mood": {}, "else": {}}
     data = [{"head": "mood", "file": str(first)}]
     data.append({"head": "else", "file": str(other), "label": "mood"})
     write(other, "train,up,orion SOARS on beat,a", "valid,up,Zephyr stalls,a")

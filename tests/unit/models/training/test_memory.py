@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 #: How far the estimate may be from the measured peak, as a factor to either side.
 FACTOR = 1.35
 TOKENS = 64
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 1_000,
     "hidden_size": 128,
     "num_hidden_layers": 3,
@@ -79,7 +79,7 @@ def measured_peak(config: TrainConfig, work: Path) -> int:
         batch = config.heads["topic"].batch
         fit(model, {"topic": rows(2 * batch)}, {"topic": rows(4)}, config, work)
     held = peak = 0
-    for event in seen.profiler.kineto_results.events():  # type: ignore[union-attr]
+    for event in seen.profiler.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)
@@ -121,7 +121,7 @@ def test_parameters_are_counted_exactly(family: str, tmp_path: Path) -> None:
     sizes = tiny.config_of(family, 100, layers=3)
     sizes.save_pretrained(tmp_path)
     extra = {} if family == "distilbert" else {"add_pooling_layer": False}
-    encoder = AutoModel.from_config(sizes, **extra)
+    encoder = AutoModel.from_config(sizes, **extra)  # type: ignore[no-untyped-call]
     found = estimate(recipe(tmp_path), labels=4)
     assert found.parameters == found.moving
     assert found.parameters == sum(p.numel() for p in encoder.parameters()) + 4 * 33

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[4]
 def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
-         "--master-port=0", "-m", "tests.support.ranks", *map(str, arguments)],
+         "--standalone", "-m", "tests.support.ranks", *map(str, arguments)],
         cwd=ROOT, capture_output=True, text=True, timeout=550,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
@@ -98,12 +98,12 @@ def test_a_process_that_dies_ends_the_command(tmp_path: Path) -> None:
 
 def test_shares_are_every_row_once_and_weigh_what_they_hold() -> None:
     ids = np.arange(5)[:, None]
-    batch = Batch(ids, ids, ids[:, 0], ids[:, 0], {"topic": np.eye(5, dtype=np.float32)})
+    batch = Batch(ids, ids, ids[:, 0], ids[:, 0], {"topic": np.eye(5, dtype=np.float32)}, {}, {})
     shares = [parallel.Ranks(number, 3).share(batch) for number in range(3)]
     assert sorted(n for part, _ in shares for n in part.labels) == [0, 1, 2, 3, 4]
     assert all((part.soft["topic"].argmax(axis=1) == part.labels).all() for part, _ in shares)
     assert sum(weight * part.labels.mean() for part, weight in shares) / 3 == pytest.approx(2.0)
-    few = Batch(ids[:1], ids[:1], ids[:1, 0], ids[:1, 0], {})
+    few = Batch(ids[:1], ids[:1], ids[:1, 0], ids[:1, 0], {}, {}, {})
     assert [parallel.Ranks(number, 2).share(few)[1] for number in range(2)] == [2.0, 0.0]
 
 

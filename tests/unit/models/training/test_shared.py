@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def config(**sections: dict[str, object]) -> TrainConfig:
 
 def model(embedding: bool = False) -> MultiHead:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     bert = BertConfig(vocab_size=100, intermediate_size=64, **sizes)
     return MultiHead(BertModel(bert, add_pooling_layer=False), HEADS, embedding=embedding)
 
@@ -78,7 +79,7 @@ def test_a_head_without_rows_learns_from_the_texts_of_others(tmp_path: Path) -> 
     curve = fit(made, rows, {"topic": valid}, config(), tmp_path)
     assert set(curve[-1].macro_f1) == {"topic"}  # it has no say in when to stop
     assert curve[-1].accuracy["topic"] > 0.9
-    truth = events(valid).labels > 0
+    truth = np.asarray(events(valid).labels, dtype=np.float32) > 0
     assert ((logits_of(made, valid, "risk") > 0) == truth).mean() > 0.95
 
 

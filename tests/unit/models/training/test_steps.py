@@ -32,7 +32,8 @@ EVEN = {
 
 @pytest.mark.parametrize("weights", ["none", "balanced"])
 def test_accumulated_batches_make_the_step_of_one_large_batch(tmp_path: Path, weights: str) -> None:
-    options = {"epochs": 1, "warmup": 0.0, "schedule": "constant", "class_weights": weights}
+    options: dict[str, Any] = {"epochs": 1, "warmup": 0.0, "schedule": "constant"}
+    options["class_weights"] = weights
     large, small = (
         tiny.config("full", batches=batches, optimiser="sgd", lr=0.1, accumulate=count, **options)
         for batches, count in ((ALL, 1), (dict.fromkeys(ALL, 6), 2))
