@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
-from models.adapters import adapted
+from models.adapters import LASTING, adapted
 from models.base import PACKAGED, resolve_base
 from models.errors import ModelError
 from models.training.config import TrainConfig
@@ -130,7 +130,7 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
     shapes = [tuple(p.shape) for p in encoder.parameters() if p.requires_grad]
     moving = sum(map(_count, shapes)) + head
     total = sum(p.numel() for p in encoder.parameters()) + head
-    low = config.fit.precision == "bfloat16"
+    low = _sixteen_bits(config)
     linear = sum(
         m.weight.numel()
         for name, m in encoder.named_modules()
@@ -145,7 +145,7 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
         optimiser=_FLOAT * (head * 2 + sum(_states(config.fit.optimiser, s) for s in shapes)),
         average=_FLOAT * moving,
         copies=2 * linear if low and layers else 0,
-        row=config.max_tokens
+        row=(config.max_tokens + (config.adapter.length if config.adapter.kind == "prompt" else 0))
         * _token(config, sizes, layers, fused)
         * (2 if config.fit.rdrop else 1),
         rows=max(entry.batch for entry in config.heads.values()),
@@ -156,11 +156,14 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
 def _token(config: TrainConfig, sizes: PretrainedConfig, layers: int, fused: bool) -> int:
     """Bytes of one token of a row of `max_tokens`, over all layers that keep something."""
     width, inner = int(sizes.hidden_size), _inner(sizes)
-    low = config.fit.precision == "bfloat16"
+    low = _sixteen_bits(config)
     size = 2 if low else _FLOAT
     # A layer's input (autocast makes a copy for each of its three readers), queries, keys, values, what
     # attention gives, the input of the feed-forward part, and that part's inner values twice.
-    values = (3 if low else 1) * width + 5 * width + 2 * inner + _of_adapter(config, width, inner)
+    values = (3 if low else 1) * width + 5 * width + 2 * inner
+    if config.adapter.kind in LASTING:  # frozen matrices do without their inputs
+        values = 4 * width + inner
+    values += _of_adapter(config, width, inner)
     norms = 2 * width * _FLOAT  # computed in float32 also beside 16 bits
     masks = 2 * width  # of dropout, a byte each
     heads = int(sizes.num_attention_heads)
@@ -184,7 +187,14 @@ def _of_adapter(config: TrainConfig, width: int, inner: int) -> int:
         return 6 * rank + 2 * outputs
     if kind in ("lora", "adalora"):
         return 6 * rank
-    return 0
+    if kind == "bottleneck":  # its input and what is narrow, before and after its nonlinearity
+        narrow = width // config.adapter.reduction
+        return (2 if config.adapter.layout == "houlsby" else 1) * (width + 2 * narrow)
+    return 2 * width if kind == "prefix" else 0  # keys and values once more, behind the prefixes
+
+
+def _sixteen_bits(config: TrainConfig) -> bool:
+    return config.fit.precision != "float32"  # auto: as GPUs since Ampere have it
 
 
 def _layers_with_gradients(config: TrainConfig, sizes: PretrainedConfig) -> int:
