@@ -19,6 +19,7 @@ from models.training import checkpoint
 from models.training.batches import epoch_order
 from models.training.config import FitConfig
 from models.training.optimisers import rate
+from models.training.precision import taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Fit:
     masked
         Share of tokens asked about.
     precision
-        Of matrix products.
+        Of matrix products; see `models.training.precision.taken`.
     seed
         Of the masks, the order of the texts and dropout.
     """
@@ -49,7 +50,7 @@ class Fit:
     warmup: float = 0.06
     weight_decay: float = 0.01
     masked: float = 0.15
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = 13
 
 
@@ -114,7 +115,7 @@ def fit(
         The first is the base before training.
     """
     watch = watch or Watch()
-    settings = {**asdict(config), **(origin or {})}
+    settings = {f"fit.{key}": value for key, value in asdict(config).items()} | dict(origin or {})
     model = language.model
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
@@ -192,7 +193,8 @@ def _loss(language: MaskedLanguage, batch: Masked, config: Fit) -> torch.Tensor:
         torch.from_numpy(array).to(device) for array in (batch.ids, batch.attention, batch.labels)
     )
     places = labels != IGNORED
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"):
+    low = taken(config.precision, device.type) == "bfloat16"
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
         logits = language.logits(ids, attention, places)
     return functional.cross_entropy(logits.float(), labels[places])
 

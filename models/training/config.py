@@ -393,7 +393,6 @@ def _check_sections(config: TrainConfig, origin: str) -> None:
             )
     if config.few_shot.shots:
         _check_few_shot(config, origin)
-    return config
 
 
 def _check_few_shot(config: TrainConfig, origin: str) -> None:

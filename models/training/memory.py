@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
-from models.adapters import LASTING, adapted
+from models.adapters import adapted
 from models.base import PACKAGED, resolve_base
 from models.errors import ModelError
 from models.training.config import TrainConfig
@@ -130,7 +130,7 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
     shapes = [tuple(p.shape) for p in encoder.parameters() if p.requires_grad]
     moving = sum(map(_count, shapes)) + head
     total = sum(p.numel() for p in encoder.parameters()) + head
-    low = _sixteen_bits(config)
+    low = _in_16_bits(config)
     linear = sum(
         m.weight.numel()
         for name, m in encoder.named_modules()
@@ -145,32 +145,33 @@ def estimate(config: TrainConfig, *, labels: int = 20, fused: bool = True) -> Es
         optimiser=_FLOAT * (head * 2 + sum(_states(config.fit.optimiser, s) for s in shapes)),
         average=_FLOAT * moving,
         copies=2 * linear if low and layers else 0,
-        row=(config.max_tokens + (config.adapter.length if config.adapter.kind == "prompt" else 0))
-        * _token(config, sizes, layers, fused)
-        * (2 if config.fit.rdrop else 1),
+        row=_tokens(config) * _token(config, sizes, layers, fused) * (2 if config.fit.rdrop else 1),
         rows=max(entry.batch for entry in config.heads.values()),
         between=2 * _FLOAT * moving,  # the last weights aside, and a copy of the best to save
     )
 
 
+def _in_16_bits(config: TrainConfig) -> bool:
+    return config.fit.precision != "float32"  # auto is bfloat16 on the GPUs one trains on
+
+
+def _tokens(config: TrainConfig) -> int:
+    """Tokens of the longest row, a prompt's vectors included."""
+    return config.max_tokens + (config.adapter.length if config.adapter.kind == "prompt" else 0)
+
+
 def _token(config: TrainConfig, sizes: PretrainedConfig, layers: int, fused: bool) -> int:
     """Bytes of one token of a row of `max_tokens`, over all layers that keep something."""
     width, inner = int(sizes.hidden_size), _inner(sizes)
-    low = _sixteen_bits(config)
+    low = _in_16_bits(config)
     size = 2 if low else _FLOAT
-    # A layer's input (autocast makes a copy for each of its three readers), queries, keys, values, what
-    # attention gives, the input of the feed-forward part, and that part's inner values twice.
-    values = (3 if low else 1) * width + 5 * width + 2 * inner
-    if config.adapter.kind in LASTING:  # frozen matrices do without their inputs
-        values = 4 * width + inner
-    values += _of_adapter(config, width, inner)
     norms = 2 * width * _FLOAT  # computed in float32 also beside 16 bits
     masks = 2 * width  # of dropout, a byte each
     heads = int(sizes.num_attention_heads)
-    weights = heads * _FLOAT if fused else heads * config.max_tokens * (2 * size + 1)
-    layer = values * size + norms + masks + weights
+    weights = heads * _FLOAT if fused else heads * _tokens(config) * (2 * size + 1)
+    layer = _kept(config, width, inner, low) * size + norms + masks + weights
     # In flight while a layer is computed backwards: gradients of the inner values and around them.
-    flight = (inner + 4 * width) * _FLOAT + (0 if fused else heads * config.max_tokens * size)
+    flight = (inner + 4 * width) * _FLOAT + (0 if fused else heads * _tokens(config) * size)
     around = 4 * width * _FLOAT  # embeddings, the last layer's output and its mean
     if not layers:  # only forwards
         return flight // 2 + around
@@ -179,22 +180,28 @@ def _token(config: TrainConfig, sizes: PretrainedConfig, layers: int, fused: boo
     return layers * layer + flight + around
 
 
-def _of_adapter(config: TrainConfig, width: int, inner: int) -> int:
-    """Values that an adapter keeps of a token, per layer."""
-    kind, rank = config.adapter.kind, config.adapter.rank
-    outputs = 5 * width + inner
-    if kind == "dora":
-        return 6 * rank + 2 * outputs
-    if kind in ("lora", "adalora"):
-        return 6 * rank
-    if kind == "bottleneck":  # its input and what is narrow, before and after its nonlinearity
-        narrow = width // config.adapter.reduction
-        return (2 if config.adapter.layout == "houlsby" else 1) * (width + 2 * narrow)
-    return 2 * width if kind == "prefix" else 0  # keys and values once more, behind the prefixes
+def _kept(config: TrainConfig, width: int, inner: int, low: bool) -> int:
+    """Values of a token that a layer keeps for its backward pass, dropout and norms aside.
 
-
-def _sixteen_bits(config: TrainConfig) -> bool:
-    return config.fit.precision != "float32"  # auto: as GPUs since Ampere have it
+    Always: queries, keys, values, what attention gives, and the feed-forward part's inner values before
+    they are bent. The inputs of linear layers: where their weights, or an adapter on them, learn.
+    """
+    adapter = config.adapter
+    always = 4 * width + inner
+    # The layer's own input has three readers, and autocast makes a copy for each.
+    inputs = (4 if low else 2) * width + inner
+    if adapter.kind == "full":
+        return always + inputs
+    if adapter.kind in ("lora", "adalora"):
+        return always + inputs + 6 * adapter.rank
+    if adapter.kind == "dora":  # the outputs too, with and without the adapter
+        return always + inputs + 6 * adapter.rank + 2 * (5 * width + inner)
+    if adapter.kind == "ia3":  # what it scales
+        return always + 2 * width + inner
+    if adapter.kind == "bottleneck":
+        sites = 2 if adapter.layout == "houlsby" else 1
+        return always + sites * (width + 2 * (width // adapter.reduction))
+    return always
 
 
 def _layers_with_gradients(config: TrainConfig, sizes: PretrainedConfig) -> int:

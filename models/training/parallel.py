@@ -202,7 +202,7 @@ def idle_gpus() -> int:
 
 @contextmanager
 def joined(kind: Kind, environ: Mapping[str, str] = os.environ) -> Iterator[Ranks]:
-    """Join the processes that torchrun started; `ALONE` without it.
+    """Join the processes that torchrun started, once in a process; `ALONE` without it.
 
     gloo carries what they tell each other between CPUs, nccl between GPUs.
 

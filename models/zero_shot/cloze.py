@@ -102,12 +102,12 @@ class ByCloze:
     def _token_ids(self, pattern: str, name: str, label: Label) -> list[int]:
         """Ids of the words that stand for a label and are one token in the mask's place."""
         masked = self._encoded(pattern, "").ids
-        unknown = self.language.tokenizer.token_to_id("[UNK]")
+        unknown = {self.language.tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>")}
         place = masked.index(self.language.mask_id)
         found = []
         for word in label.words:
             ids = self._encoded(pattern, "", word).ids
-            if len(ids) == len(masked) and ids[place] != unknown:
+            if len(ids) == len(masked) and ids[place] not in unknown:
                 found.append(ids[place])
         if not found:
             raise DataError(

@@ -170,15 +170,18 @@ def estimate(
     ] = None,
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE over the recipe, as for `train`; repeat for several."),
+        typer.Option(
+            "--set", help="KEY=VALUE over the recipe, as for `train`; repeat for several."
+        ),
     ] = None,
     gpu_memory: Annotated[float, typer.Option(min=0.1, help="Memory of the GPU, GiB.")] = 16.0,
     as_json: JsonOption = False,
 ) -> None:
     """Say what memory a training takes of a GPU, and which batch fits, without weights or data.
 
-    The base is a local folder with a config.json, or one whose sizes are known. Counted are weights, gradients, the
-    optimiser's states, the running average and activations (Korthikanti et al. 2022, section 4).
+    The base is a local folder with a config.json, or one whose sizes are known. Counted are weights,
+    gradients, the optimiser's states, the running average and activations (Korthikanti et al. 2022,
+    section 4).
     """
     with told():
         try:

@@ -45,9 +45,9 @@ def pretrain(
         int, typer.Option(min=8, max=512, help="Longer texts are cut, special tokens included.")
     ] = 128,
     precision: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option(help="Of matrix products; bfloat16 is for GPUs."),
-    ] = "float32",
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="Of matrix products; auto is bfloat16 where the device has it."),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of masks, order, dropout and what is held out.")] = 13,
     work: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints; default: OUT.checkpoints.")

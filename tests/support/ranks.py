@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,9 @@ def data() -> tuple[dict[str, Rows], dict[str, Rows]]:
 
 def main() -> None:
     folder, *kinds = sys.argv[1:]
-    for kind in kinds:
-        with joined(kind) as ranks:  # type: ignore[arg-type]
+    with joined("ddp") as started:
+        for kind in kinds:
+            ranks = replace(started, kind=kind)  # type: ignore[arg-type]
             for name in RUNS:
                 run(Path(folder) / kind / name, name, ranks)
             broken = Path(folder) / kind / "resumed"

@@ -101,7 +101,9 @@ def test_several_labels_conditions_and_targets(tmp_path: Path) -> None:
 
 def test_labels_joined_otherwise_and_labels_the_head_does_not_have(tmp_path: Path) -> None:
     path = tmp_path / "news.csv"
-    path.write_text("topics,text\n中国 公司,a\n外国  公司,b\n公司 误,c\n误,d\n,e\n", encoding="utf-8")
+    path.write_text(
+        "topics,text\n中国 公司,a\n外国  公司,b\n公司 误,c\n误,d\n,e\n", encoding="utf-8"
+    )
     topics = Head("topic", HeadKind.MULTI, ("中国", "外国", "公司"))
     columns = {"text": "text", "label": "topics", "head": topics, "separator": " "}
     with pytest.raises(DataError, match=r"'误' \(line 4\)"):

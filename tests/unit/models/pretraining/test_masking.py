@@ -71,7 +71,9 @@ def test_a_text_without_spaces_is_not_one_word() -> None:
 
 def test_a_token_by_chance_is_no_special_one() -> None:
     words = tiny.tokenizer()
-    masking = make_masking(words, words.token_to_id("[MASK]"), 0.15)
-    drawn = {words.id_to_token(int(i)) for i in masking.others}
+    hidden = words.token_to_id("[MASK]")
+    assert hidden is not None
+    masking = make_masking(words, hidden, 0.15)
+    drawn = {str(words.id_to_token(int(i))) for i in masking.others}
     assert "profit" in drawn
     assert not any(token.startswith("[") for token in drawn)

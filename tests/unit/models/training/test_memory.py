@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 #: How far the estimate may be from the measured peak, as a factor to either side.
 FACTOR = 1.35
 TOKENS = 64
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 1_000,
     "hidden_size": 128,
     "num_hidden_layers": 3,
@@ -79,7 +79,7 @@ def measured_peak(config: TrainConfig, work: Path) -> int:
         batch = config.heads["topic"].batch
         fit(model, {"topic": rows(2 * batch)}, {"topic": rows(4)}, config, work)
     held = peak = 0
-    for event in seen.profiler.kineto_results.events():  # type: ignore[union-attr]
+    for event in seen.profiler.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)
@@ -92,9 +92,10 @@ def measured_peak(config: TrainConfig, work: Path) -> int:
         {},
         {"adapter": {"kind": "lora", "rank": 8}},
         {"adapter": {"kind": "dora", "rank": 8}},
-        {"adapter": {"kind": "bottleneck", "reduction": 2, "layout": "houlsby"}},
-        {"adapter": {"kind": "prefix", "length": 32}},
-        {"adapter": {"kind": "prompt", "length": 32}},
+        {"adapter": {"kind": "bottleneck", "layout": "houlsby"}},
+        {"adapter": {"kind": "prefix", "length": 4}},
+        {"adapter": {"kind": "prompt", "length": 8}},
+        {"adapter": {"kind": "ia3"}},
         {"adapter": {"kind": "frozen"}},
         {"adapter": {"kind": "full", "freeze_embeddings": True, "freeze_layers": 2}},
         {"fit": {"gradient_checkpointing": True}},
@@ -120,7 +121,7 @@ def test_parameters_are_counted_exactly(family: str, tmp_path: Path) -> None:
     sizes = tiny.config_of(family, 100, layers=3)
     sizes.save_pretrained(tmp_path)
     extra = {} if family == "distilbert" else {"add_pooling_layer": False}
-    encoder = AutoModel.from_config(sizes, **extra)
+    encoder = AutoModel.from_config(sizes, **extra)  # type: ignore[no-untyped-call]
     found = estimate(recipe(tmp_path), labels=4)
     assert found.parameters == found.moving
     assert found.parameters == sum(p.numel() for p in encoder.parameters()) + 4 * 33
@@ -154,7 +155,7 @@ def test_what_saves_memory_saves_it(base: Path) -> None:
     assert estimate(recipe(base, fit={"gradient_checkpointing": True})).row < 0.6 * plain.row
     assert estimate(recipe(base, fit={"optimiser": "adafactor"})).optimiser < plain.optimiser / 20
     assert estimate(recipe(base, trim={"layers": 1, "vocabulary": 500})).moving < plain.moving / 2
-    assert estimate(recipe(base, max_tokens=16)).row < plain.row / 4
+    assert estimate(recipe(base, max_tokens=16)).row * 4 == plain.row
 
 
 def test_the_fitting_batch_fits_and_the_next_does_not(base: Path) -> None:
@@ -169,7 +170,7 @@ def test_the_fitting_batch_fits_and_the_next_does_not(base: Path) -> None:
 def test_a_base_of_unknown_sizes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="sizes of the base 'some/base' are not known here"):
         estimate(recipe("some/base"))
-    with pytest.raises(ModelError, match="no config.json"):
+    with pytest.raises(ModelError, match=r"no config\.json"):
         estimate(recipe(tmp_path))
 
 

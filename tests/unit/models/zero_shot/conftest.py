@@ -69,7 +69,7 @@ def learnt_base(tmp_path_factory: pytest.TempPathFactory, tiny_base: Base) -> Ba
     ]
     numbered = [f"{line} {rng.choice('klmnopqrs')}" for line in lines]
     (folder / "news.txt").write_text("\n".join(lines + numbered))
-    fit = Fit(epochs=30, batch=16, lr=2e-3, masked=0.3)
+    fit = Fit(epochs=30, batch=16, lr=2e-3, masked=0.3, precision="float32")
     base, _ = pretrain(
         Pretraining(
             [folder / "news.txt"],
