@@ -59,6 +59,8 @@ def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
     section 3. IA3: Liu et al. 2022, section 3.3.
     """
     kind = method["kind"]
+    if kind not in ("full", "frozen", *ADAPTERS):
+        raise ModelError(f"no adapter {kind!r}; kinds are full, frozen, {', '.join(ADAPTERS)}")
     if kind == "full":
         _freeze(encoder, bool(method.get("freeze_embeddings")), int(method.get("freeze_layers", 0)))
         return encoder
@@ -92,23 +94,21 @@ def adapted(encoder: nn.Module, method: Mapping[str, Any]) -> nn.Module:
             use_dora=kind == "dora",
         )
         return get_peft_model(encoder, config)
-    if kind == "adalora":
-        steps = int(method.get("steps", 1_000))
-        return get_peft_model(
-            encoder,
-            AdaLoraConfig(
-                init_r=rank + rank // 2,
-                target_r=rank,
-                lora_alpha=alpha,
-                lora_dropout=0.0,
-                target_modules=list(linear_layers(encoder)),
-                total_step=max(steps, 3),
-                tinit=steps // 10,
-                tfinal=steps // 3,
-                deltaT=max(1, steps // 100),
-            ),
-        )
-    raise ModelError(f"no adapter {kind!r}; kinds are full, frozen, {', '.join(ADAPTERS)}")
+    steps = int(method.get("steps", 1_000))
+    return get_peft_model(
+        encoder,
+        AdaLoraConfig(
+            init_r=rank + rank // 2,
+            target_r=rank,
+            lora_alpha=alpha,
+            lora_dropout=0.0,
+            target_modules=list(linear_layers(encoder)),
+            total_step=max(steps, 3),
+            tinit=steps // 10,
+            tfinal=steps // 3,
+            deltaT=max(1, steps // 100),
+        ),
+    )
 
 
 def has_adapter(encoder: nn.Module) -> bool:

@@ -112,22 +112,20 @@ def test_an_adapter_that_stays_is_compressed_with_its_encoder(
     source = tiny.bundle(tmp_path / "source", tiny_base, method=method)
     plain = tiny.bundle(tmp_path / "plain", tiny_base)
     given = ["--model", source.folder, "--data", labelled, "--task", "topic", "--split", "test"]
-    found = {}
-    for name in ("fp32", "int8", "drop-layers"):
+
+    def topic(folder: Path, engine: str) -> Any:
+        return Classifier.load(folder, engine=engine).logits(tiny.TEXTS)["topic"]
+
+    for name in ("int8", "drop-layers"):
         code, _, said = invoke("--method", name, "--out", tmp_path / name, *given)
         assert code == 0, said
-        served, exact = (
-            Classifier.load(tmp_path / name, engine=engine).logits(tiny.TEXTS)["topic"]
-            for engine in ("openvino", "torch")
-        )
-        assert np.abs(served - exact).max() < (1.0 if name == "int8" else 2e-3)
-        found[name] = exact
-    before, without = (
-        Classifier.load(bundle.folder, engine="torch").logits(tiny.TEXTS)["topic"]
-        for bundle in (source, plain)
-    )
-    assert found["fp32"] == pytest.approx(before, abs=1e-5)
-    assert np.abs(before - without).max() > 0.1
+    # Without it the answers are others; a graph and the model of one bundle answer alike.
+    assert np.abs(topic(source.folder, "torch") - topic(plain.folder, "torch")).max() > 0.1
+    for folder in (source.folder, tmp_path / "drop-layers"):
+        assert topic(folder, "openvino") == pytest.approx(topic(folder, "torch"), abs=1e-4)
+    exact = topic(tmp_path / "int8", "torch")
+    # Random weights take int8 worse than trained ones.
+    assert np.abs(topic(tmp_path / "int8", "openvino") - exact).max() < np.abs(exact).max() / 4
     code, _, said = invoke("--method", "prune-heads", "--out", tmp_path / "less", *given)
     assert code == 2
     assert f"cut through the {method['kind']} adapter of tiny" in " ".join(said.split())
