@@ -18,7 +18,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 
-from hypothesis import given  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from models.bundle import write_manifest  # noqa: E402
@@ -114,6 +114,7 @@ def test_rungs_are_as_many_as_trials_and_epochs_allow() -> None:
     assert of(3, 2, 9) == of(0, 9, 9) == [1.0]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(
         st.text(min_size=1),
@@ -225,7 +226,8 @@ def test_teachers_who_saw_the_folds_are_refused(recipe: Path, tmp_path: Path) ->
     places = Places(tmp_path, tmp_path / "work", beside=tmp_path)
     with pytest.raises(ModelError, match="trained on what the folds hold out"):
         search(taught, searching({"fit.lr": [1e-3]}, folds=2), places)
-    started = searching({"start": [str(made.folder)]}, folds=2)
+    held = {"remember.bundle": [str(made.folder)], "remember.weight": [0.5]}
+    started = searching(held, folds=2)
     with pytest.raises(ModelError, match="trained on what the folds hold out"):
         search(load_config(recipe), started, places)
 
