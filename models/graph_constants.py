@@ -163,7 +163,7 @@ class Constants:
 
         NNCF adds to a bias the mean of what rounding took from the layer's outputs. Half a step of the
         weight at each of n inputs, of random sign and the largest size that the quantised input can have,
-        add up to ``step / 2 * largest * sqrt(n)``.
+        add up to ``step / 2 * largest * sqrt(n)``; twice that is allowed, two standard deviations.
         """
         layer = self._products.get(self._inputs[use.user][0])
         if self.kind(use.user) != "Add" or layer is None or layer.scale is None:
@@ -175,7 +175,7 @@ class Constants:
         largest = max(float(np.abs(end).max()) for end in ends)
         steps: Array = self.read(self.entry(layer.scale)).reshape(-1)
         inputs = shape_of(self.entry(layer.constant))[-1]
-        moved: Array = steps / 2 * largest * np.sqrt(inputs)
+        moved: Array = steps * largest * np.sqrt(inputs)
         return moved
 
 

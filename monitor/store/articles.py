@@ -300,7 +300,7 @@ def _row(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
         "risks": [asdict(risk) for risk in item.risks],
         "model_version": item.model_version,
         "bundle_hash": item.bundle_hash,
-        "unsure": list(item.unsure),
+        "unsure": ",".join(item.unsure),
     }
 
 
@@ -353,5 +353,5 @@ def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
         model_version=row["model_version"],
         bundle_hash=row["bundle_hash"],
         classified_at=from_micros(row["classified_us"]),
-        unsure=tuple(row["unsure"]),
+        unsure=tuple(filter(None, row["unsure"].split(","))),
     )

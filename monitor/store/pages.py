@@ -207,6 +207,7 @@ def items(
         {
             **{name: row[name] for name in ITEM_COLUMNS if name in row},
             "published_at": from_micros(row["published_us"]),
+            "unsure": [head for head in row["unsure"].split(",") if head],
             "companies": names.get((row["id"], row["revision"]), []),
         }
         for row in rows

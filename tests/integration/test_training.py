@@ -206,14 +206,14 @@ def test_a_killed_training_resumes_to_the_same_figures(
     assert 1 <= len(json.loads(progress.read_text())["curve"]) < 4
     assert not out.exists()
     set_of_topics = recipe.parent / "topic.csv"
-    whole = set_of_topics.read_text()
+    whole = set_of_topics.read_bytes()
     try:
-        set_of_topics.write_text(whole.replace("Acme", "Acne", 1))
+        set_of_topics.write_bytes(whole.replace(b"Acme", b"Acne", 1))
         drifted = foreshock(*arguments, "--resume")
         assert drifted.returncode == 2
         assert "made with data.topic=" in drifted.stderr
     finally:
-        set_of_topics.write_text(whole)
+        set_of_topics.write_bytes(whole)
     done = foreshock(*arguments, "--resume")
     assert done.returncode == 0, done.stderr
     resumed, unbroken = load_bundle(out), load_bundle(trained)

@@ -33,7 +33,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
     "sentiment": {"negative": "profit falls", "neutral": "bank deal", "positive": "profit rises"},
     "event": {"ipo": "bank lists", "split": "oil splits"},
 }
-FIT = {"lr": 5e-3, "epochs": 6, "precision": "float32", "average": 0.5}
+FIT = {"lr": 1e-2, "epochs": 12, "patience": 12, "precision": "float32", "average": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def first(base: Base, data: Path, tmp_path_factory: pytest.TempPathFactory) -> B
 
 
 def labels(bundle: Bundle, head: str, engine: str) -> list[str]:
-    texts = [f"{p} {i}" for p in PHRASES[head].values() for i in range(12)]
+    texts = [f"a {p} {i} test" for p in PHRASES[head].values() for i in range(12)]
     found = Classifier.load(bundle.folder, engine).probabilities(texts)[head]
     return [bundle.labels[head][i] for i in found.argmax(axis=1).tolist()]
 
@@ -105,8 +105,9 @@ def test_a_run_goes_on_from_a_bundle(first: Bundle, data: Path, tmp_path: Path) 
         sets,
         heads={"sentiment": {}},
         start=str(first.folder),
-        remember={"weight": 2.0},
+        remember={"weight": 5.0},
         augment={"share": 0.3},
+        fit=FIT | {"lr": 5e-3, "epochs": 8},
         name="second",
     )
     notes: list[str] = []
@@ -124,7 +125,7 @@ def test_a_run_goes_on_from_a_bundle(first: Bundle, data: Path, tmp_path: Path) 
     for head in PHRASES:
         assert labels(second, head, "torch") == labels(second, head, "openvino")
     assert second.training["start"]["hash"] == first.hash
-    assert second.training["remember"]["weight"] == 2.0
+    assert second.training["remember"]["weight"] == 5.0
     assert second.training["leaks"] == {
         "topic": {"same": 0, "near": second.training["leaks"]["topic"]["near"]},
         "event": {"same": 0, "near": second.training["leaks"]["event"]["near"]},

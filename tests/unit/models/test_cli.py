@@ -110,7 +110,7 @@ def test_classify_answers_every_line_in_order() -> None:
     found = classify(text)
     assert [record["text"] for record in found] == lines
     assert list(found[0]) == [
-        "text", "language", "topic", "probability", "sentiment", "score", "model",
+        "text", "language", "topic", "probability", "sentiment", "score", "events", "unsure", "model",
     ]  # fmt: skip
     assert found[0]["topic"] is not None
     assert found[1]["topic"] is None

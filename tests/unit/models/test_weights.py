@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 pytest.importorskip("nncf", reason="nncf is in foreshock[train]")
@@ -169,18 +171,23 @@ def test_torch_multiplies_what_the_graph_multiplies(made: tuple[MultiHead, Any, 
     assert apart(exact, computed(graph)) < 1e-5
     # With it, a random model this narrow and this far from linear is off by a tenth.
     assert apart(exact, served) < 0.2
-    whole = [tuple(o.numpy() for o in trained(torch.from_numpy(ids))) for ids in IDS]
+    whole = [tuple(o.detach().numpy() for o in trained(torch.from_numpy(ids))) for ids in IDS]
     assert 1e-3 < apart(exact, whole) < 0.1
 
 
 def test_weights_read_back_are_within_one_step(made: tuple[MultiHead, Any, Bundle]) -> None:
     trained, _, written = made
     found = read_weights(written.path(WEIGHTS))
+    kept = load_file(written.path(WEIGHTS))
     state = {name: tensor.numpy() for name, tensor in trained.state_dict().items()}
     assert set(found) == set(state)
     for name, tensor in state.items():
         assert found[name].dtype == tensor.dtype
-        assert found[name] == pytest.approx(tensor, abs=np.abs(tensor).max() / 20)
+        if f"{name}.scale" in kept:
+            step = kept[f"{name}.scale"] * kept.get(f"{name}.smooth", np.ones(1, np.float32))
+            assert (np.abs(found[name] - tensor) <= 0.51 * step).all()
+        else:  # a bias was moved to make up for what rounding took
+            assert found[name] == pytest.approx(tensor, abs=float(np.abs(tensor).max()) / 4)
         if name.startswith("heads") or "LayerNorm" in name:
             assert found[name] == pytest.approx(tensor, rel=1e-6)
 
@@ -199,6 +206,7 @@ def test_weights_read_back_are_within_one_step(made: tuple[MultiHead, Any, Bundl
 def test_a_graph_of_another_model_is_refused(name: str, tmp_path: Path) -> None:
     trained = model("bert")
     graph = quantise(export_graph(trained), [row.tolist() for rows in IDS[:1] for row in rows])
+    trained = deepcopy(trained)  # the graph looks into the other's memory
     with torch.no_grad():
         tensor = trained.state_dict()[name]
         tensor.copy_(tensor.roll(1, 0) * 1.5)

@@ -17,7 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("articles", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("unsure", sa.JSON(), server_default="[]", nullable=False))
+        batch_op.add_column(sa.Column("unsure", sa.Text(), server_default="", nullable=False))
 
 
 def downgrade() -> None:
