@@ -61,7 +61,7 @@ articles = Table(
     Column("risks", JSON, nullable=False),
     Column("model_version", Text, nullable=False),
     Column("bundle_hash", Text, nullable=False),
-    Column("unsure", Text, nullable=False, server_default=""),  # heads, joined by commas
+    Column("unsure", Text, nullable=False, server_default=text("''")),  # heads, joined by commas
     Index(None, "published_us"),
     sqlite_with_rowid=False,
 )

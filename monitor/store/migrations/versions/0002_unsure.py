@@ -16,10 +16,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("articles", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("unsure", sa.Text(), server_default="", nullable=False))
+    # Not by a batch: that would copy the whole table on SQLite.
+    op.add_column(
+        "articles", sa.Column("unsure", sa.Text(), server_default=sa.text("''"), nullable=False)
+    )
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("articles", schema=None) as batch_op:
-        batch_op.drop_column("unsure")
+    op.drop_column("articles", "unsure")
