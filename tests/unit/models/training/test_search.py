@@ -259,23 +259,20 @@ def test_a_killed_search_goes_on_to_the_same_end(recipe: Path, tmp_path: Path) -
     assert not (broken / "search.json").exists()
     first = {path: path.stat().st_mtime_ns for path in work.glob("trial-001/*/epochs-*.json")}
     assert first
-    refused = subprocess.run(command(recipe, broken), capture_output=True, text=True, env=environ)
-    assert refused.returncode == 2 and "--resume" in refused.stderr
+    chosen = load_search(recipe.with_name("search.toml"))
+    with pytest.raises(ModelError, match="add --resume to go on"):
+        search(load_config(recipe), chosen, Places(broken, work, beside=tmp_path))
+    other = load_config(recipe, ["fit.epochs=3"])
+    with pytest.raises(ModelError, match="made with another recipe"):
+        search(other, chosen, Places(broken, work, beside=tmp_path, resume=True))
     done = subprocess.run(
         command(recipe, broken, "--resume"), capture_output=True, text=True, env=environ
     )
     assert done.returncode == 0, done.stderr
     for path, at in first.items():
         assert path.stat().st_mtime_ns == at  # a trial that was through is not run again
-    chosen = load_search(recipe.with_name("search.toml"))
     whole = search(
         load_config(recipe), chosen, Places(tmp_path / "whole", tmp_path / "w", beside=tmp_path)
     )
     assert json.loads(done.stdout)["trials"] == [tried.as_json() for tried in whole]
     assert all(tried.spread is not None and len(tried.folds) == 2 for tried in whole)
-    recipe.with_name("moods.csv").write_text("split,sentiment,text\ntrain,neutral,deal\n")
-    other = subprocess.run(
-        command(recipe, broken, "--resume", "--set", "fit.epochs=3"),
-        capture_output=True, text=True, env=environ,
-    )  # fmt: skip
-    assert other.returncode == 2
