@@ -59,7 +59,9 @@ CSS = """<style>
 .st-key-panel-detail [data-testid="stText"] { font-size: .96rem; }
 [class*="-meta"] [data-testid="stText"] span { color: var(--soft); font-size: .84rem; }
 [class*="-quote"] { border-left: 3px solid var(--soft); padding-left: .8rem; }
-[class*="-quote"] [data-testid="stText"] { font-size: 1.02rem; }
+[class*="-quote"] p { font-size: 1.02rem; margin: 0; overflow-wrap: anywhere; }
+[class*="-quote"] mark { background: light-dark(#FBE3C4, #5A4020); color: inherit; padding: 0 .1em;
+  border-radius: 3px; }
 [data-testid="stText"] { overflow-wrap: anywhere; }
 .facts { display: flex; flex-wrap: wrap; gap: .35rem 1.9rem; align-items: baseline;
   font-size: .88rem; color: var(--soft); line-height: 1.35; }

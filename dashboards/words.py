@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -41,6 +43,21 @@ def note(date: str, unsure: Sequence[str]) -> str:
     """
     doubt = f"unsure of {', '.join(sorted(unsure))}" if len(unsure) else ""
     return "; ".join(part for part in (date, doubt) if part)
+
+
+def marked(text: str, found: str) -> str:
+    """Return a text as HTML, every sign of it escaped, with the words that decided marked.
+
+    Examples
+    --------
+    >>> marked("Acme <b> files for Chapter 11", "FILES for chapter 11")
+    'Acme &lt;b&gt; <mark>files for Chapter 11</mark>'
+    """
+    parts = re.split(f"({re.escape(found)})", text, flags=re.IGNORECASE) if found else [text]
+    return "".join(
+        f"<mark>{html.escape(part)}</mark>" if at % 2 else html.escape(part)
+        for at, part in enumerate(parts)
+    )
 
 
 def event(alert: Alert) -> str:

@@ -182,13 +182,14 @@ EVIDENCE = ("published_at", "publisher", "title", "quote", "score", "mark", "url
 
 
 def _lead(alert: Alert) -> None:
-    """Draw the item that speaks loudest: the most negative plain report."""
+    """Draw the item that speaks loudest, the most negative plain report; the deciding words are marked."""
     fresh = [item for item in alert.evidence if not item.mark] or list(alert.evidence)
     if not fresh:
         return
     lead = min(fresh, key=lambda item: (item.score is None, item.score or 0.0, item.published_at))
     with st.container(key="lead-quote", gap=None):
-        st.text(lead.title)
+        decided = alert.details.get("words")
+        st.html(f"<p>{words.marked(lead.title, decided if isinstance(decided, str) else '')}</p>")
         with st.container(key="lead-meta"):
             mark = f" · {lead.mark}" if lead.mark else ""
             st.text(f"{lead.publisher} · {words.clock(lead.published_at)} UTC{mark}")
