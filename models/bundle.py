@@ -25,7 +25,8 @@ WEIGHTS = "weights.safetensors"
 GRAPH = "openvino_model.xml"
 CARD = "MODEL_CARD.md"
 CURVE = "validation_curve.png"
-#: Files predictions depend on; the card and the curve are for reading.
+RISK_COVERAGE = "risk_coverage.png"
+#: Files predictions depend on; the card and its pictures are for reading.
 FILES = (TOKENIZER, WEIGHTS, GRAPH)
 
 _REPAIR = (

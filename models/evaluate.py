@@ -72,7 +72,7 @@ class Report:
         if isinstance(self.metrics, Metrics):
             rows = self.metrics.confusion.tolist()
             found["ece_bins"] = ECE_BINS
-            found["accuracy_at_coverage"] = dict(self.metrics.accuracy_at)
+            found["accuracy_at_coverage"] = self.metrics.accuracy_at
             found["confusion"] = {"labels": list(self.labels), "rows_are_truth": rows}
         return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.abstain import COVERAGES, risk_coverage
+from models.abstain import COVERAGES, RiskCoverage, risk_coverage
 from models.labels import HeadKind
 
 ECE_BINS = 15
@@ -45,8 +45,8 @@ class Metrics:
         weighted the mean by support.
     ece
         Expected calibration error, in [0, 1]; see `expected_calibration_error`.
-    accuracy_at
-        Accuracy on the most confident share of the rows, by share; see `models.abstain`.
+    risk_coverage
+        Accuracy on the most confident rows; see `models.abstain`.
     classes
         Figures of each label, in the head's order.
     confusion
@@ -58,9 +58,14 @@ class Metrics:
     macro_f1: float
     weighted_f1: float
     ece: float
-    accuracy_at: Mapping[float, float]
+    risk_coverage: RiskCoverage
     classes: tuple[ClassFigures, ...]
     confusion: Ints
+
+    @property
+    def accuracy_at(self) -> Mapping[float, float]:
+        """Accuracy on the most confident share of the rows, by share."""
+        return {share: self.risk_coverage.accuracy_at(share) for share in COVERAGES}
 
 
 def measure(truth: Ints, probabilities: Floats) -> Metrics:
@@ -92,14 +97,13 @@ def measure(truth: Ints, probabilities: Floats) -> Metrics:
     recall = _ratio(hits, support)
     f1 = _ratio(2 * hits, support + guessed)
     seen = (support + guessed) > 0
-    curve = risk_coverage(truth, probabilities)
     return Metrics(
         n=len(truth),
         accuracy=float(hits.sum() / len(truth)),
         macro_f1=float(f1[seen].mean()),
         weighted_f1=float((f1 * support).sum() / len(truth)),
         ece=expected_calibration_error(truth, probabilities),
-        accuracy_at={share: curve.accuracy_at(share) for share in COVERAGES},
+        risk_coverage=risk_coverage(truth, probabilities),
         classes=tuple(
             ClassFigures(float(p), float(r), float(f), int(s))
             for p, r, f, s in zip(precision, recall, f1, support, strict=True)

@@ -75,17 +75,17 @@ def export_onnx(model: MultiHead, path: Path) -> float:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's own insides
-            torch.onnx.export(
+            program = torch.onnx.export(
                 _ByPosition(model).eval(),
                 (torch.from_numpy(example),),
-                str(path),
                 input_names=["ids"],
                 output_names=names,
                 dynamo=True,
                 dynamic_shapes={"ids": sizes},
-                external_data=False,
                 verbose=False,
             )
+            _keep_apart(program, names)
+            program.save(str(path), external_data=False)
     except Exception as error:  # the exporter raises many unrelated types
         raise ModelError(
             f"torch cannot export this model to ONNX: {str(error).splitlines()[0]}; try another "
@@ -94,6 +94,15 @@ def export_onnx(model: MultiHead, path: Path) -> float:
     finally:
         quiet.setLevel(level)
     return _checked(model, path, names)
+
+
+def _keep_apart(program: Any, names: Sequence[str]) -> None:
+    """Rename inner values that are called as an output is: torch names them after their operations."""
+    given = {id(value) for value in program.model.graph.outputs}
+    for node in program.model.graph.all_nodes():
+        for value in node.outputs:
+            if value.name in names and id(value) not in given:
+                value.name = f"inner_{value.name}"
 
 
 def _checked(model: MultiHead, path: Path, names: Sequence[str]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from models.classifier import Classifier
 
 _CHUNK = 256
+
+#: Share of labels that may flip, by perturbation; `OTHER_BOUND` for those that only change how letters look.
+BOUNDS: Mapping[str, float] = {
+    "typo_swap": 0.2,
+    "typo_drop": 0.2,
+    "typo_key": 0.2,
+    "synonyms": 0.1,
+}
+OTHER_BOUND = 0.05
 
 Progress = Callable[[int, int], None]
 
@@ -54,6 +63,16 @@ class Flips:
         return self.flipped / self.changed if self.changed else None
 
     @property
+    def bound(self) -> float:
+        """Largest share that is still fair; see `BOUNDS`."""
+        return BOUNDS.get(self.perturbation, OTHER_BOUND)
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the share is over its bound."""
+        return (self.share or 0.0) > self.bound
+
+    @property
     def interval(self) -> tuple[float, float]:
         """95 % interval of the share; see `models.robustness.wilson`."""
         return wilson(self.flipped, self.changed)
@@ -67,6 +86,8 @@ class Flips:
             "flipped": self.flipped,
             "share": self.share,
             "interval_95": list(self.interval),
+            "bound": self.bound,
+            "exceeded": self.exceeded,
         }
 
 

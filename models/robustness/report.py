@@ -59,11 +59,11 @@ class RobustnessReport:
             f"robustness of {self.head}, {self.texts} texts, seed {self.seed}",
             f"model        {self.model}",
             "",
-            "perturbation  changed  read otherwise  flipped   share  95% interval (Wilson 1927)",
+            "perturbation  changed  read otherwise  flipped   share  95% interval      bound",
         ]
         lines += [
             f"{f.perturbation:<12}  {f.changed:>7}  {f.read_otherwise:>14}  {f.flipped:>7}  "
-            f"{_percent(f.share):>6}  {_interval(f)}"
+            f"{_percent(f.share):>6}  {_interval(f):<16}  {_bound(f)}"
             for f in self.flips
         ]
         if self.shifts:
@@ -85,12 +85,12 @@ class RobustnessReport:
             f"Share of {self.head} labels that change when {self.texts} texts are only written "
             f"otherwise (seed {self.seed}; 95 % interval of Wilson 1927):",
             "",
-            "| perturbation | texts changed | read otherwise | flipped | share | interval |",
-            "|---|--:|--:|--:|--:|---|",
+            "| perturbation | texts changed | read otherwise | flipped | share | interval | bound |",
+            "|---|--:|--:|--:|--:|---|---|",
         ]
         lines += [
             f"| {f.perturbation} | {f.changed} | {f.read_otherwise} | {f.flipped} "
-            f"| {_percent(f.share)} | {_interval(f)} |"
+            f"| {_percent(f.share)} | {_interval(f)} | {_bound(f)} |"
             for f in self.flips
         ]
         if self.shifts:
@@ -157,6 +157,10 @@ def _percent(share: float | None) -> str:
 def _interval(found: Flips) -> str:
     low, high = found.interval
     return f"{low:.1%} to {high:.1%}" if found.changed else "-"
+
+
+def _bound(found: Flips) -> str:
+    return f"{found.bound:.0%}, {'exceeded' if found.exceeded else 'kept'}"
 
 
 def _groups(shift: Shift) -> str:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.bundle import CURVE, Bundle
+from models.bundle import CURVE, RISK_COVERAGE, Bundle
+from models.labels import HeadKind
 from models.report import as_text
+from models.robustness.report import RobustnessReport
 from models.training.compare import Comparison
 from models.training.loop import Epoch
 
@@ -18,6 +20,7 @@ def model_card(
     bundle: Bundle,
     curve: Sequence[Epoch],
     found: Sequence[Comparison],
+    holds: Sequence[RobustnessReport],
     command: str,
 ) -> str:
     """The card's text.
@@ -30,6 +33,8 @@ def model_card(
         Validation curve.
     found
         Reports, one comparison per labelled set.
+    holds
+        How heads hold when texts are written otherwise; may be empty.
     command
         That trains it anew.
     """
@@ -70,6 +75,13 @@ def model_card(
             "",
             "`frozen base` is logistic regression on the embeddings of the base before training.",
             "",
+            "## When it is unsure",
+            "",
+            f"![wrong answers over the share answered]({RISK_COVERAGE})",
+            "",
+            *_thresholds(bundle),
+            "",
+            *_robustness(holds),
             "## Validation curve",
             "",
             f"![macro-F1 and loss by epoch]({CURVE})",
@@ -167,6 +179,30 @@ def _comparison(found: Sequence[Comparison]) -> list[str]:
             where = f"{report.task}: {report.file} ({report.split})"
             lines.append(f"| {where} | {report.metrics.n} | {report.model} | {cells} |")
     return lines
+
+
+def _thresholds(bundle: Bundle) -> list[str]:
+    """Where each head's threshold lies, and for what."""
+    precision = bundle.training["calibration"]["precision"]
+    several = {head.name for head in bundle.heads if head.kind is HeadKind.MULTI}
+    answered = ", ".join(
+        f"{name} {value:.2f}" for name, value in bundle.thresholds.items() if name not in several
+    )
+    given = ", ".join(f"{name} {bundle.thresholds[name]:.2f}" for name in sorted(several))
+    lines = [
+        f"Thresholds are set on validation for {precision:.0%} right answers (the dots). Below its own a "
+        f"head is `unsure`: {answered or 'no such head'}."
+    ]
+    if given:
+        lines.append(f"A head with several labels gives those of at least: {given}.")
+    return lines
+
+
+def _robustness(holds: Sequence[RobustnessReport]) -> list[str]:
+    if not holds:
+        return []
+    tables = [line for report in holds for line in (report.as_markdown(), "")]
+    return ["## When a text is written otherwise", "", *tables]
 
 
 def _curve(curve: Sequence[Epoch]) -> list[str]:

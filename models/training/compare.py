@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.base import Base
-from models.bundle import TOKENIZER, Bundle
+from models.bundle import TOKENIZER
 from models.classifier import Classifier
 from models.encoder import MultiHead, build
 from models.evaluate import Report, report, served_report
@@ -64,7 +64,7 @@ class Tokenised:
 
 
 def compare(
-    bundle: Bundle,
+    classifier: Classifier,
     trained: MultiHead,
     base: Base,
     sources: Sequence[Source],
@@ -78,8 +78,8 @@ def compare(
 
     Parameters
     ----------
-    bundle
-        Written, with its temperatures.
+    classifier
+        The finished bundle, with its temperatures.
     trained
         The same model in float32.
     base
@@ -91,18 +91,17 @@ def compare(
     seed
         Of the baseline's solver.
     """
-    classifier = Classifier.load(bundle.folder, engine="openvino")
+    bundle = classifier.bundle
     tokenised = Tokenised(bundle.path(TOKENIZER), bundle.max_tokens)
     frozen = base if baseline else None
     return tuple(
-        _compare(bundle, classifier, trained, frozen, tokenised, source, seed)
+        _compare(classifier, trained, frozen, tokenised, source, seed)
         for source in sources
         if source.splits.keys() & {"valid", "test"}
     )
 
 
 def _compare(
-    bundle: Bundle,
     classifier: Classifier,
     trained: MultiHead,
     base: Base | None,
@@ -125,7 +124,7 @@ def _compare(
         found = baseline_probabilities(frozen, head.name, train, valid, {"test": tests}, seed)
         others.append(other("frozen base", found["test"]))
     logits = logits_of(trained, tests, head.name)
-    exact = probabilities_of(head.kind, logits, bundle.temperatures[head.name])
+    exact = probabilities_of(head.kind, logits, classifier.bundle.temperatures[head.name])
     others.append(other("float32 (torch)", exact))
     served = served_report(classifier, head, source.path.name, split, data)
     return Comparison(served, tuple(others))

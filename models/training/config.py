@@ -302,6 +302,12 @@ class TrainConfig(_Section):
     few_shot: FewShotConfig = FewShotConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     baseline: bool = Field(True, description="Measure the frozen base as well.")
+    robustness: int = Field(
+        1000,
+        ge=0,
+        description="Test texts of each head that are written otherwise (typos, case, synonyms, names) to "
+        "see which answers change; 0: the card does not say.",
+    )
     track: Literal["tensorboard", "wandb", "mlflow", "none"] = Field(
         "tensorboard",
         description="Where to follow the run; tensorboard writes beside the checkpoints.",

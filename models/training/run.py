@@ -14,22 +14,25 @@ import numpy as np
 from models import bundle as bundles
 from models.base import Base
 from models.bundle import Bundle
+from models.classifier import Classifier
 from models.encoder import MultiHead, merged
 from models.errors import ModelError
 from models.graph_weights import save_graph
+from models.labels import HeadKind
 from models.quantise import CALIBRATION_TEXTS, export_graph, quantise
+from models.robustness.report import RobustnessReport, robustness_report
 from models.text import NORMALISATION_VERSION
 from models.training.calibration import calibrated
 from models.training.card import model_card
 from models.training.compare import compare
 from models.training.config import TrainConfig
-from models.training.curve import save_curve
 from models.training.data import Source, texts_of
 from models.training.few_shot import drawn
 from models.training.fitted import Fitted, Places, fitted
 from models.training.leaks import Found
 from models.training.loop import Epoch, Watch
 from models.training.parallel import Ranks, joined
+from models.training.plots import save_curve, save_risk_coverage
 from models.training.precision import taken
 from models.training.remember import as_before
 from models.training.replay import to_find_again
@@ -199,14 +202,35 @@ def _measured(
     curve: Sequence[Epoch],
     command: str,
 ) -> Bundle:
-    found = compare(draft, model, base, sources, baseline=config.baseline, seed=config.fit.seed)
+    classifier = Classifier.load(draft.folder, engine="openvino")
+    seed = config.fit.seed
+    found = compare(classifier, model, base, sources, baseline=config.baseline, seed=seed)
+    holds = _robustness(classifier, sources, config.robustness, seed)
     metrics = {f"{c.served.task} {c.served.file.split('.', 1)[0]}": c.headlines() for c in found}
     final = replace(draft, metrics=metrics)
     bundles.write_manifest(final)
     save_curve(curve, final.folder / bundles.CURVE)
-    card = model_card(final, curve, found, command)
+    save_risk_coverage(
+        [c.served for c in found], final.thresholds, final.folder / bundles.RISK_COVERAGE
+    )
+    card = model_card(final, curve, found, holds, command)
     (final.folder / bundles.CARD).write_text(card, encoding="utf-8")
     return final
+
+
+def _robustness(
+    classifier: Classifier, sources: Sequence[Source], texts: int, seed: int
+) -> tuple[RobustnessReport, ...]:
+    """How each head holds that reads the whole text, on so many texts of its first set's test split."""
+    first = {source.head.name: source for source in reversed(sources)}
+    reports = []
+    for name, source in first.items():
+        if not texts or source.head.kind is HeadKind.TARGET or "test" not in source.splits:
+            continue
+        given = source.splits["test"].texts
+        picks = np.random.default_rng([seed, 2]).permutation(len(given))[:texts]
+        reports.append(robustness_report(classifier, [given[i] for i in picks], name, seed))
+    return tuple(reversed(reports))
 
 
 def _move_into_place(stage: Path, out: Path) -> None:

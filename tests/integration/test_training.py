@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 pytest.importorskip("nncf", reason="nncf is in foreshock[train]")
 
 from models.base import resolve_base  # noqa: E402
-from models.bundle import CARD, CURVE, load_bundle  # noqa: E402
+from models.bundle import CARD, CURVE, RISK_COVERAGE, load_bundle  # noqa: E402
 from models.classifier import Classifier  # noqa: E402
 
 pytestmark = [
@@ -152,7 +152,14 @@ def test_training_writes_a_bundle_that_serves(trained: Path) -> None:
     for words in ("frozen base", "float32 (torch)", "split test", "confusion", bundle.hash):
         assert words in card
     assert str(trained.parent) not in card
-    assert (trained / CURVE).read_bytes().startswith(b"\x89PNG")
+    for head in ("topic", "sentiment", "events"):
+        assert (
+            f"Share of {head} labels that change when 12 texts are only written otherwise" in card
+        )
+    assert "How far the sentiment score" in card
+    for picture in (CURVE, RISK_COVERAGE):
+        assert f"]({picture})" in card
+        assert (trained / picture).read_bytes().startswith(b"\x89PNG")
     assert not trained.with_name("tiny.part").exists()
 
 

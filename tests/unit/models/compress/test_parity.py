@@ -45,7 +45,7 @@ def test_all_engines_agree_on_the_shipped_bundle(tmp_path: Path) -> None:
     engines: dict[str, Engine] = {
         "openvino": OpenVinoEngine(bundle, threads=1),
         "torch": TorchEngine(bundle, device="cpu"),
-        "onnx": OnnxEngine(exported, list(bundle.labels), threads=1),
+        "onnx": OnnxEngine(exported, list(bundle.outputs), threads=1),
     }
     assert set(ENGINES) - {"auto"} <= set(engines), "a new engine has to be added here"
     logits = {name: Classifier(bundle, e, "").logits(texts()) for name, e in engines.items()}

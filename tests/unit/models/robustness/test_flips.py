@@ -72,6 +72,7 @@ def test_a_classifier_that_reads_case_flips_on_case_only() -> None:
     assert found["upper"].share == 1.0
     assert found["upper"].interval == wilson(3, 3)
     assert sum(f.flipped for f in found.values()) == 3
+    assert [name for name, f in found.items() if f.exceeded] == ["upper"]
     assert found["full_width"].changed == 3
     assert found["full_width"].read_otherwise == 0
     assert found["synonyms"].changed == 1
