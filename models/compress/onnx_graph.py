@@ -75,7 +75,7 @@ def export_onnx(model: MultiHead, path: Path) -> float:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's own insides
-            program = torch.onnx.export(
+            program: Any = torch.onnx.export(
                 _ByPosition(model).eval(),
                 (torch.from_numpy(example),),
                 input_names=["ids"],
