@@ -169,7 +169,11 @@ class StorySettings(Section):
     severe: int = Field(
         4, ge=1, le=5, description="From here on the model must contradict to stop it."
     )
-    agreement: float = Field(-0.25, description="Below `severe`: the score must be at most this.")
+    agreement: float = Field(
+        -0.25,
+        description="Below `severe`: the mean of the scores towards the company and of the whole headline "
+        "must be at most this.",
+    )
     contradiction: float = Field(0.6, description="From `severe` on: a score above this stops it.")
     model_confidence: float = Field(
         0.97,

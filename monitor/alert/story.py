@@ -45,7 +45,8 @@ class StoryRule:
     """Settings of the story rule.
 
     ``min_severity`` is the least severity that fires; at ``severe`` and above the model has to contradict
-    clearly (score above ``contradiction``) to stop it; below, it has to agree (score at most ``agreement``).
+    clearly (score above ``contradiction``) to stop it; below, it has to agree (the mean of the scores
+    towards the company and of the whole headline is at most ``agreement``).
     An event that no rule read counts when the model's risk head is at least ``model_confidence`` sure.
     """
 
@@ -102,7 +103,12 @@ class StoryRule:
         if score is None or strongest.stage in ANSWERS or republished(item):
             return True
         severe = strongest.severity >= self.severe and strongest.event not in names.two_sided
-        return score <= (self.contradiction if severe else self.agreement)
+        if severe:
+            return score <= self.contradiction
+        # Bad news that happened to a company is often worded neutrally towards it ("recalls cookers over
+        # burns"): the headline as a whole has half of the say.
+        whole = score if item.score is None else item.score
+        return (score + whole) / 2 <= self.agreement
 
     def findings(self, item: ClassifiedArticle, names: Names, now: datetime) -> Iterator[Finding]:
         """Yield one finding per company it is bad news for, for an item that is not withheld.

@@ -67,6 +67,23 @@ def test_what_is_withheld_and_why(
     assert RULE.withheld(item, NAMES) == reason
 
 
+@pytest.mark.parametrize(
+    ("towards", "whole", "reason"),
+    [
+        (-0.1, -0.8, None),  # "Acme recalls cookers over burns": what befell it is told neutrally
+        (-0.1, -0.2, "model_disagrees"),
+        (0.8, -0.9, "model_disagrees"),  # "Acme wins suit against Zenith"
+        (-0.8, None, None),
+    ],
+)
+def test_the_headline_has_half_of_the_say(
+    towards: float, whole: float | None, reason: str | None
+) -> None:
+    mention = Mention("acme", "Acme", "title", 0, 4, score=towards)
+    item = replace(classified(score=whole, risks=[risk(severity=3)]), mentions=(mention,))
+    assert RULE.withheld(item, NAMES) == reason
+
+
 def test_an_old_item_that_comes_late_is_withheld() -> None:
     late = classified(
         risks=[risk(severity=5)],
