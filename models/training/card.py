@@ -146,7 +146,13 @@ def _method(method: Any) -> str:
         return f"bottleneck adapters ({method['layout']}), 1/{method['reduction']} of the width"
     if "length" in method:
         return f"{method['length']} {kind} vectors"
-    return {"full": "every weight", "frozen": "the heads only"}.get(kind, str(kind))
+    if kind == "full":
+        kept = [
+            *(["the embeddings"] if method.get("freeze_embeddings") else []),
+            *([f"the lowest {n} layers"] if (n := method.get("freeze_layers", 0)) else []),
+        ]
+        return "every weight" + (f" but those of {' and '.join(kept)}" if kept else "")
+    return {"frozen": "the heads only"}.get(kind, str(kind))
 
 
 def _few_shot(options: Mapping[str, Any]) -> list[str]:

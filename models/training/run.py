@@ -222,7 +222,9 @@ def _robustness(
     classifier: Classifier, sources: Sequence[Source], texts: int, seed: int
 ) -> tuple[RobustnessReport, ...]:
     """How each head holds that reads the whole text, on so many texts of its first set's test split."""
-    first = {source.head.name: source for source in reversed(sources)}
+    first: dict[str, Source] = {}
+    for source in sources:
+        first.setdefault(source.head.name, source)
     reports = []
     for name, source in first.items():
         if not texts or source.head.kind is HeadKind.TARGET or "test" not in source.splits:
@@ -230,7 +232,7 @@ def _robustness(
         given = source.splits["test"].texts
         picks = np.random.default_rng([seed, 2]).permutation(len(given))[:texts]
         reports.append(robustness_report(classifier, [given[i] for i in picks], name, seed))
-    return tuple(reversed(reports))
+    return tuple(reports)
 
 
 def _move_into_place(stage: Path, out: Path) -> None:
