@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models.classifier import Classifier, Prediction
 from models.errors import BundleError
+from models.prediction_cache import PredictionCache
 
 
 class Router:
@@ -16,6 +17,8 @@ class Router:
     ----------
     classifiers
         Loaded. The first reads the texts whose language is not known as well.
+    cache
+        Where predictions are kept and looked for; None: every text is read.
 
     Raises
     ------
@@ -23,10 +26,13 @@ class Router:
         When two of them list one language.
     """
 
-    def __init__(self, classifiers: Sequence[Classifier]) -> None:
+    def __init__(
+        self, classifiers: Sequence[Classifier], cache: PredictionCache | None = None
+    ) -> None:
         if not classifiers:
             raise BundleError("no bundle to classify with")
         self.classifiers = tuple(classifiers)
+        self.cache = cache
         self._by_language: dict[str | None, Classifier] = {None: self.main}
         for classifier in self.classifiers:
             for language in classifier.bundle.languages:
@@ -43,9 +49,11 @@ class Router:
         bundles: Sequence[Path | None] = (None,),
         engine: str = "auto",
         threads: int | None = None,
+        cache: Path | None = None,
     ) -> Router:
-        """Load bundles and choose their engines; see `Classifier.load`."""
-        return cls([Classifier.load(bundle, engine, threads) for bundle in bundles])
+        """Load bundles and choose their engines; see `Classifier.load` and `PredictionCache`."""
+        kept = None if cache is None else PredictionCache(cache)
+        return cls([Classifier.load(bundle, engine, threads) for bundle in bundles], kept)
 
     @property
     def main(self) -> Classifier:
@@ -86,7 +94,7 @@ class Router:
         """
         predictions = [Prediction()] * len(texts)
         for classifier, chosen in self._parts(len(texts), languages):
-            found = classifier.predict([texts[i] for i in chosen])
+            found = self._ask(classifier, [texts[i] for i in chosen])
             for i, prediction in zip(chosen, found, strict=True):
                 predictions[i] = prediction
         return predictions
@@ -104,12 +112,38 @@ class Router:
         predictions = [Prediction()] * len(texts)
         for classifier, chosen in self._parts(len(texts), languages):
             if classifier.reads_targets:
-                found = classifier.predict_targets(
-                    [texts[i] for i in chosen], [names[i] for i in chosen]
+                found = self._ask(
+                    classifier, [texts[i] for i in chosen], [names[i] for i in chosen]
                 )
                 for i, prediction in zip(chosen, found, strict=True):
                     predictions[i] = prediction
         return predictions
+
+    def _ask(
+        self,
+        classifier: Classifier,
+        texts: Sequence[str],
+        names: Sequence[Sequence[str]] | None = None,
+    ) -> Sequence[Prediction]:
+        """Ask one bundle about texts, or about the company of these names in each, or the cache for it."""
+
+        def read(part: Sequence[int]) -> Sequence[Prediction]:
+            chosen = [texts[i] for i in part]
+            if names is None:
+                return classifier.predict(chosen)
+            return classifier.predict_targets(chosen, [names[i] for i in part])
+
+        if self.cache is None:
+            return read(range(len(texts)))
+        what = "texts" if names is None else "targets"
+        asked_of = f"{what}\0{classifier.bundle.hash}\0{classifier.engine_name}"
+        if names is not None:
+            texts_asked = [
+                "\0".join((text, *each)) for text, each in zip(texts, names, strict=True)
+            ]
+        else:
+            texts_asked = list(texts)
+        return self.cache.through(asked_of, texts_asked, read)
 
     def _parts(
         self, count: int, languages: Sequence[str | None] | None

@@ -202,7 +202,7 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
     from monitor.stories.risk import RiskPack
 
     model = outside.settings.model
-    router = Router.load(model.folders, model.engine, model.threads)
+    router = Router.load(model.folders, model.engine, model.threads, model.cache)
     for classifier in router.classifiers:
         log.info(
             "model %s for %s on %s",

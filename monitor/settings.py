@@ -112,6 +112,11 @@ class ModelSettings(Section):
     threads: int | None = Field(
         None, ge=1, description="Threads of the CPU engine; all by default."
     )
+    cache: Path | None = Field(
+        None,
+        description="SQLite file that keeps predictions by bundle and text, for news that is read more than "
+        "once (replays); by default nothing is kept.",
+    )
 
     @property
     def folders(self) -> tuple[Path | None, ...]:

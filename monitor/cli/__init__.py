@@ -11,7 +11,7 @@ import sys
 import typer
 
 from models.errors import ModelError
-from monitor.cli import explain, model, news, operate, pretrain
+from monitor.cli import backtest, explain, model, news, operate, pretrain
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
@@ -26,6 +26,7 @@ app = typer.Typer(
 for command in (
     *news.COMMANDS,
     *operate.COMMANDS,
+    *backtest.COMMANDS,
     *model.COMMANDS,
     *pretrain.COMMANDS,
     *explain.COMMANDS,

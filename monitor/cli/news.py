@@ -153,8 +153,8 @@ def replay(
     outside = open_outside(settings, ReplayClock(_speed(speed)))
     service = Service(outside, names, [source], send=notify, housekeeping=False)
     try:
-        with _stopping(service.stop.set), _bar(source.progress) as watch:
-            outcome = run_replay(outside, service, watch)
+        with _stopping(service.stop.set), replay_bar() as watch_of:
+            outcome = run_replay(outside, service, watch_of(source.progress))
     finally:
         service.close()
     _print(outcome, as_json)
@@ -225,16 +225,15 @@ class _stopping:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class _bar:
+class replay_bar:
     """A progress bar on standard error: how much of the file is read, how many items are through."""
 
-    def __init__(self, read: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, what: str = "reading") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.read = read
         self.progress = Progress(
-            TextColumn("reading"),
+            TextColumn(what),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%  {task.fields[items]:,} items through"),
             TimeElapsedColumn(),
@@ -243,16 +242,21 @@ class _bar:
         )
         self.task = self.progress.add_task("", total=None, items=0)
 
-    def __enter__(self) -> Callable[[int], None]:
+    def __enter__(self) -> Callable[[Callable[[], tuple[int, int]]], Callable[[int], None]]:
         self.progress.start()
-        return self._update
+        return self._of
 
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def _update(self, items: int) -> None:
-        done, total = self.read()
-        self.progress.update(self.task, completed=done, total=total or None, items=items)
+    def _of(self, read: Callable[[], tuple[int, int]]) -> Callable[[int], None]:
+        """Take how to ask for (bytes read, bytes in all); return what is told the number of items."""
+
+        def update(items: int) -> None:
+            done, total = read()
+            self.progress.update(self.task, completed=done, total=total or None, items=items)
+
+        return update
 
 
 def _print(outcome: Outcome, as_json: bool) -> None:

@@ -1,0 +1,62 @@
+"""What people would have been told in a replay: every notification, and the item that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.domain import Alert, AlertKind, Evidence
+from monitor.notify.stage import TOLD
+from monitor.store import Store, alerts, outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One notification: what was said of an alert, and when.
+
+    ``reason`` is "fired" for an alert's first, else what is new (see `monitor.alert.states.Step`);
+    ``decisive`` is the item with which the alert fired or changed, ``None`` where no item did.
+    """
+
+    alert: Alert
+    family: str
+    reason: str
+    at: datetime
+    decisive: Evidence | None
+
+    @property
+    def story(self) -> bool:
+        return self.alert.kind is AlertKind.STORY
+
+
+def told_of(store: Store, families: Mapping[str, str]) -> list[Told]:
+    """Return every notification that was not suppressed, oldest first.
+
+    Parameters
+    ----------
+    families
+        Family of each event of the risk pack; that of a surge is ``surge``.
+    """
+    found = []
+    for alert in alerts.latest(store, limit=10**9):
+        family = families.get(alert.event, alert.event)
+        if alert.kind is AlertKind.SURGE:
+            family = "surge"
+        changes = [
+            (at, change) for at, change, _ in alerts.history(store, alert.id) if change in TOLD
+        ]
+        sent = [note["state"] != outbox.SUPPRESSED for note in outbox.of_alert(store, alert.id)]
+        for (at, change), reached in zip(changes, sent, strict=True):
+            if reached:
+                found.append(Told(alert, family, change, at, _decisive(alert, at)))
+    return sorted(found, key=lambda told: (told.at, told.alert.id))
+
+
+def _decisive(alert: Alert, at: datetime) -> Evidence | None:
+    """The newest item that the alert had when it changed: a replay decides at the time of an item."""
+    return max(
+        (item for item in alert.evidence if item.published_at <= at),
+        key=lambda item: item.published_at,
+        default=None,
+    )

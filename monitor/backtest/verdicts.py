@@ -1,0 +1,100 @@
+"""What a reader made of alerts, and the precision that follows from it."""
+
+from __future__ import annotations
+
+import csv
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.errors import ConfigError
+
+VERDICTS: Mapping[str, str] = {
+    "true": "a desk would want to know",
+    "false": "not worth telling: routine, trivial, or no risk to that company",
+    "wrong_company": "the news is about somebody else",
+    "duplicate": "told before",
+}
+_COLUMNS = ("alert_id", "verdict", "note")
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Share of judged alerts that were true, with Wilson's 95% interval (Wilson 1927)."""
+
+    judged: int
+    true: int
+    precision: float | None
+    low: float | None
+    high: float | None
+    by_verdict: Mapping[str, int]
+
+
+def load_verdicts(path: Path) -> dict[str, tuple[str, str]]:
+    """Return (verdict, note) by alert id; nothing where there is no file yet.
+
+    Raises
+    ------
+    ConfigError
+        A row is wrong; names file and line.
+    """
+    if not path.exists():
+        return {}
+    found = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            if row.get("verdict") not in VERDICTS or not row.get("alert_id"):
+                raise ConfigError(
+                    f"{path}:{reader.line_num}: verdict {row.get('verdict')!r}; write one of "
+                    f"{', '.join(VERDICTS)}"
+                )
+            found[row["alert_id"]] = (row["verdict"], row.get("note") or "")
+    return found
+
+
+def save_verdicts(path: Path, verdicts: Mapping[str, tuple[str, str]]) -> None:
+    """Write verdicts, ordered by alert id."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows((id_, *verdicts[id_]) for id_ in sorted(verdicts))
+
+
+def sample(ids: Iterable[str], size: int, seed: int) -> list[str]:
+    """Return a random sample of alerts, the same for the same ids and seed.
+
+    Examples
+    --------
+    >>> sample("abcdef", 3, 1) == sample("fedcba", 3, 1)
+    True
+    """
+    ranked = sorted(ids)
+    return random.Random(seed).sample(ranked, min(size, len(ranked)))
+
+
+def precision_of(verdicts: Sequence[str]) -> Precision:
+    """Return the share of true verdicts with its interval.
+
+    Examples
+    --------
+    >>> found = precision_of(["true"] * 85 + ["false"] * 15)
+    >>> found.precision, round(found.low, 3), round(found.high, 3)
+    (0.85, 0.767, 0.907)
+    """
+    judged, true = len(verdicts), verdicts.count("true")
+    if not judged:
+        return Precision(0, 0, None, None, None, {})
+    share, squared = true / judged, _Z95**2
+    middle = (share + squared / (2 * judged)) / (1 + squared / judged)
+    half = (
+        _Z95
+        / (1 + squared / judged)
+        * math.sqrt(share * (1 - share) / judged + squared / (4 * judged**2))
+    )
+    counts = dict(Counter(verdicts).most_common())
+    return Precision(judged, true, share, middle - half, middle + half, counts)
