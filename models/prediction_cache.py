@@ -83,7 +83,10 @@ class PredictionCache:
         """
         keys = [_key(asked_of, text) for text in texts]
         known = self._load(list(dict.fromkeys(keys)))
-        missing = {key: at for at, key in enumerate(keys) if key not in known}
+        missing: dict[bytes, int] = {}
+        for at, key in enumerate(keys):
+            if key not in known:
+                missing.setdefault(key, at)
         if missing:
             found = predict(list(missing.values()))
             new = dict(zip(missing, found, strict=True))

@@ -230,11 +230,14 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
     from monitor.stories.risk import RiskPack
 
     settings = outside.settings
-    rules = RiskPack.load(settings.story.pack).rules.values()
+    pack = RiskPack.load(settings.story.pack)
+    rules = pack.rules.values()
     names = Names(
         companies={company.id: company.name for company in outside.companies},
-        families={rule.event: rule.family for rule in rules},
+        episodes=pack.episodes,
         two_sided=frozenset(rule.event for rule in rules if rule.polarity == "any"),
+        any_tone=frozenset(rule.event for rule in rules if rule.polarity == "either"),
+        about={rule.event: rule.about for rule in rules},
     )
     return AlertStage(
         outside.store,

@@ -22,6 +22,7 @@ SAID = (
     "confidence",
     "stage",
     "denied",
+    "events",
     "over",
     "model",
 )
@@ -148,6 +149,10 @@ def _explain_story(alert: Alert, name: str) -> list[str]:
         said.append("It has been denied; the denial is among the evidence.")
     if details.get("over"):
         said.append("It is reported to be over; that report is among the evidence.")
+    events = details.get("events")
+    if isinstance(events, list | tuple) and len(events) > 1:
+        listed = ", ".join(str(event).replace("_", " ") for event in events)
+        said.append(f"Reported so far: {listed}.")
     said.append(f"{count(alert.items, 'item')} from {count(alert.publishers, 'publisher')}.")
     return said
 

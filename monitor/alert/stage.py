@@ -8,6 +8,7 @@ evidence and events in one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.aggregate.baselines import Baselines, load_baselines
@@ -30,6 +31,7 @@ from monitor.domain import (
 from monitor.metrics import Metrics
 from monitor.pipeline import ALERTS, Effects, Input
 from monitor.store import Connection, Store, alerts, articles, buckets, leases, progress
+from monitor.store.alerts import AlertEvent
 from monitor.store.progress import Progress
 from monitor.stream.codec import ALERT, AlertChange
 from monitor.stream.port import Broker, Message
@@ -291,7 +293,7 @@ class AlertStage:
         if alert is None:
             alert = alerts.by_fingerprint(connection, finding.fingerprint)
         life = self._life(finding.kind)
-        self._save(connection, advance(alert, finding, life), finding.decided_at)
+        self._save(connection, advance(alert, finding, life), finding.decided_at, finding)
 
     def _expire(self, connection: Connection, now: datetime) -> None:
         for alert in alerts.unresolved(connection, [AlertState.PENDING, *OPEN_STATES]):
@@ -299,13 +301,26 @@ class AlertStage:
             if step is not None:
                 self._save(connection, [step], step.alert.resolved_at or now)
 
-    def _save(self, connection: Connection, steps: Iterable[Step], at: datetime) -> None:
+    def _save(
+        self,
+        connection: Connection,
+        steps: Iterable[Step],
+        at: datetime,
+        finding: Finding | None = None,
+    ) -> None:
         for step in steps:
             alerts.save(connection, step.alert)
             if step.change is None:
                 continue
-            when = step.alert.resolved_at if step.change == "resolved" else at
-            alerts.record_event(connection, step.alert.id, step.change, "foreshock", when or at)
+            happened = AlertEvent(at, step.change, "foreshock")
+            if step.change == "resolved":
+                happened = replace(happened, at=step.alert.resolved_at or at)
+            elif finding is not None:
+                newest = max(finding.evidence, key=lambda e: e.published_at, default=None)
+                happened = replace(
+                    happened, event=finding.event, article_id=newest and newest.article_id
+                )
+            alerts.record_event(connection, step.alert.id, happened)
             self.metrics.alerts.labels(step.alert.kind.value, step.change).inc()
 
     def _life(self, kind: AlertKind) -> Life:

@@ -48,6 +48,7 @@ class Finding:
     mark: str
     details: Mapping[str, object]
     evidence: tuple[Evidence, ...]
+    events: frozenset[str] = frozenset()  # story: all of the episode that the item tells
     items: int | None = None  # surge: items in the window; a story counts its evidence
     publishers: int | None = None
 
@@ -65,7 +66,7 @@ class Step:
     """What a finding did: the alert to save, and the change people may be told of (or ``None``)."""
 
     alert: Alert
-    # fired, escalated, confirmed, denied, over, reopened, resolved; None: it grew
+    # fired, escalated, confirmed, developed, denied, over, reopened, resolved; None: it grew
     change: str | None
 
 
@@ -162,7 +163,24 @@ def _updated(alert: Alert, finding: Finding) -> Step:
         return Step(replace(grown, state=AlertState.FIRING, title=finding.title), "escalated")
     if alert.details.get("stage") == "rumour" and finding.mark == "" and finding.fires:
         return Step(replace(grown, title=finding.title), "confirmed")
+    if finding.fires and finding.severity >= alert.severity and _is_new(alert, finding):
+        return Step(replace(grown, title=finding.title), "developed")
     return Step(grown, None)
+
+
+def _is_new(alert: Alert, finding: Finding) -> bool:
+    """Say whether a report adds another event to the episode: a raid to the fraud that was known."""
+    return (
+        alert.kind is AlertKind.STORY
+        and finding.mark == ""
+        and not finding.events <= set(_events(alert))
+    )
+
+
+def _events(alert: Alert) -> list[str]:
+    """The events that an alert's reports told, in the order they came."""
+    known = alert.details.get("events")
+    return [str(each) for each in known] if isinstance(known, list | tuple) else [alert.event]
 
 
 def _enough(pending: Alert, finding: Finding) -> bool:
@@ -195,6 +213,9 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
         details["stage"] = "confirmed"
     elif finding.mark == "rumour" and details.get("stage") != "confirmed":
         details["stage"] = "rumour"
+    if alert.kind is AlertKind.STORY and finding.mark not in ANSWERING:
+        told = _events(alert)
+        details["events"] = told + sorted(finding.events - set(told))
     publishers = len({item.publisher for item in proof if item.mark not in ANSWERING})
     # A rumour cannot make a told alert graver in silence: its confirmation would be no news then.
     counts = finding.fires or (alert.state is AlertState.PENDING and finding.mark == "rumour")

@@ -11,9 +11,10 @@ and makes the rule wary of those who repeat it (see `monitor.alert.states`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.alert.about import concerned, is_cause
 from monitor.alert.states import Finding, Life
 from monitor.domain import (
     MODEL,
@@ -34,10 +35,16 @@ class Names:
     """What rules have to know of companies and events, to write titles and fingerprints."""
 
     companies: Mapping[str, str]  # name by id
-    families: Mapping[
-        str, str
-    ]  # family by event: a company's events of one family are one fingerprint
-    two_sided: frozenset[str] = frozenset()  # events that may as well be good news (a takeover)
+    episodes: Mapping[str, str]  # by event: a company's events of one episode are one fingerprint
+    #: Events that may as well be good news (a merger).
+    two_sided: frozenset[str] = frozenset()
+    #: Events that count whatever the tone (a bid for the company).
+    any_tone: frozenset[str] = frozenset()
+    #: Where the company stands that an event happens to, by event: "before" or "after" its words, or "any".
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def where(self, event: str) -> str:
+        return self.about.get(event, "any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,17 @@ class StoryRule:
     def _strongest(self, item: ClassifiedArticle) -> RiskMatch:
         """The most severe match; at equal severity, the one that is more of a reason to act."""
         order = ("denied", "stale", "resolved", "rumour", "confirmed")
-        return max(self._counted(item), key=lambda risk: (risk.severity, order.index(risk.stage)))
+        counted = self._counted(item)
+        grave = [risk for risk in counted if risk.severity >= self.min_severity]
+        news = [risk for risk in grave if not any(is_cause(risk, other) for other in grave)]
+        return max(news or counted, key=lambda risk: (risk.severity, order.index(risk.stage)))
 
     def withheld(self, item: ClassifiedArticle, names: Names) -> str | None:
         """Return why an item that concerns the rule does not count, or ``None`` when it does.
 
-        Reasons are a closed set (they label a metric): stale, undated, model_disagrees. The model disagrees
-        when it does so for every company the item is about; one headline may be good news for one of two.
+        Reasons are a closed set (they label a metric): stale, undated, other_company, model_disagrees. The
+        model disagrees when it does so for every company the item is about; one headline may be good news
+        for one of two.
         """
         strongest = self._strongest(item)
         if republished(item):
@@ -93,7 +104,10 @@ class StoryRule:
             return "stale"
         if not item.article.date_status.believable:
             return "undated"
-        if any(self._agrees(item, company_id, names) for company_id in subjects(item)):
+        affected = concerned(item, strongest, names.where(strongest.event))
+        if not affected:
+            return "other_company"
+        if any(self._agrees(item, company_id, names) for company_id in affected):
             return None
         return "model_disagrees"
 
@@ -101,6 +115,8 @@ class StoryRule:
         strongest = self._strongest(item)
         _, score = item.towards(company_id)
         if score is None or strongest.stage in ANSWERS or republished(item):
+            return True
+        if strongest.event in names.any_tone:
             return True
         severe = strongest.severity >= self.severe and strongest.event not in names.two_sided
         if severe:
@@ -121,7 +137,7 @@ class StoryRule:
         if republished(item):
             mark = "stale"
         doubt = " (unconfirmed)" if mark == "rumour" else ""
-        for company_id in subjects(item):
+        for company_id in concerned(item, risk, names.where(risk.event)):
             if not self._agrees(item, company_id, names):
                 continue
             _, score = item.towards(company_id)
@@ -138,7 +154,7 @@ class StoryRule:
             )
             name = names.companies.get(company_id, company_id)
             yield Finding(
-                fingerprint=f"story|{company_id}|{names.families.get(risk.event, risk.event)}",
+                fingerprint=f"story|{company_id}|{names.episodes.get(risk.event, risk.event)}",
                 kind=AlertKind.STORY,
                 dimension=Dimension.COMPANY,
                 key=company_id,
@@ -158,6 +174,12 @@ class StoryRule:
                     "model": item.model_version,
                 },
                 evidence=(evidence,),
+                events=frozenset(
+                    other.event
+                    for other in self._counted(item)
+                    if other.severity >= self.min_severity
+                    and names.episodes.get(other.event) == names.episodes.get(risk.event)
+                ),
             )
 
 
@@ -166,11 +188,3 @@ def republished(item: ClassifiedArticle) -> bool:
     article = item.article
     is_new = article.ingested_at - article.published_at < NEW
     return article.date_status is DateStatus.STALE and is_new
-
-
-def subjects(item: ClassifiedArticle) -> tuple[str, ...]:
-    """Return the companies an item is about: those in its title, else those in its lead."""
-    titled = tuple(
-        dict.fromkeys(mention.company_id for mention in item.mentions if mention.field == "title")
-    )
-    return titled or item.company_ids

@@ -40,23 +40,15 @@ def told_of(store: Store, families: Mapping[str, str]) -> list[Told]:
     """
     found = []
     for alert in alerts.latest(store, limit=10**9):
-        family = families.get(alert.event, alert.event)
-        if alert.kind is AlertKind.SURGE:
-            family = "surge"
-        changes = [
-            (at, change) for at, change, _ in alerts.history(store, alert.id) if change in TOLD
-        ]
+        changes = [each for each in alerts.history(store, alert.id) if each.change in TOLD]
         sent = [note["state"] != outbox.SUPPRESSED for note in outbox.of_alert(store, alert.id)]
-        for (at, change), reached in zip(changes, sent, strict=True):
+        for change, reached in zip(changes, sent, strict=True):
             if reached:
-                found.append(Told(alert, family, change, at, _decisive(alert, at)))
+                decisive = next(
+                    (item for item in alert.evidence if item.article_id == change.article_id), None
+                )
+                family = families.get(change.event or alert.event, alert.event)
+                if alert.kind is AlertKind.SURGE:
+                    family = alert.kind.value
+                found.append(Told(alert, family, change.change, change.at, decisive))
     return sorted(found, key=lambda told: (told.at, told.alert.id))
-
-
-def _decisive(alert: Alert, at: datetime) -> Evidence | None:
-    """The newest item that the alert had when it changed: a replay decides at the time of an item."""
-    return max(
-        (item for item in alert.evidence if item.published_at <= at),
-        key=lambda item: item.published_at,
-        default=None,
-    )

@@ -32,6 +32,7 @@ TOLD = {
     "fired": "new alert",
     "escalated": "it is worse than was known",
     "confirmed": "the rumour is confirmed",
+    "developed": "something new is reported of it",
     "denied": "it is denied",
     "over": "it is reported to be over",
 }

@@ -191,24 +191,44 @@ def acknowledge(connection: Connection, alert_id: str, who: str, now: datetime) 
         )
     ).rowcount
     if done:
-        record_event(connection, alert_id, "acknowledged", who, now)
+        record_event(connection, alert_id, AlertEvent(now, "acknowledged", who))
     return bool(done)
 
 
-def record_event(
-    connection: Connection, alert_id: str, change: str, actor: str, at: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """Something that happened to an alert; ``event`` and ``article_id`` where an article made it happen."""
+
+    at: datetime
+    change: str
+    actor: str
+    event: str | None = None
+    article_id: str | None = None
+
+
+def record_event(connection: Connection, alert_id: str, happened: AlertEvent) -> None:
     """Write what happened to an alert: its history, and what the `alerts` stream will carry."""
-    row = {"alert_id": alert_id, "change": change, "actor": actor, "at_us": to_micros(at)}
-    connection.execute(alert_events.insert(), {**row, "relayed": False})
+    row = {
+        "alert_id": alert_id,
+        "change": happened.change,
+        "actor": happened.actor,
+        "at_us": to_micros(happened.at),
+        "event": happened.event,
+        "article_id": happened.article_id,
+        "relayed": False,
+    }
+    connection.execute(alert_events.insert(), row)
 
 
-def history(store: Store, alert_id: str) -> list[tuple[datetime, str, str]]:
-    """Return (time, change, actor) of everything that happened to an alert, oldest first."""
+def history(store: Store, alert_id: str) -> list[AlertEvent]:
+    """Return everything that happened to an alert, oldest first."""
     query = select(alert_events).where(alert_events.c.alert_id == alert_id)
     with store.read() as connection:
         rows = connection.execute(query.order_by(alert_events.c.seq)).all()
-    return [(from_micros(row.at_us), row.change, row.actor) for row in rows]
+    return [
+        AlertEvent(from_micros(row.at_us), row.change, row.actor, row.event, row.article_id)
+        for row in rows
+    ]
 
 
 def unrelayed(connection: Connection, limit: int) -> list[tuple[int, str, str, int]]:

@@ -183,6 +183,10 @@ alert_events = Table(
     Column("change", String(16), nullable=False),
     Column("actor", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    Column(
+        "event", Text
+    ),  # what was read, in the article that made the change; empty for a person's act
+    Column("article_id", String(32)),
     Column("relayed", Boolean, nullable=False, server_default=text("false")),
     Index(None, "relayed", "seq"),
     Index(None, "alert_id"),

@@ -44,6 +44,8 @@ class RiskPack:
     ----------
     rules
         The rules by id.
+    episodes
+        By event: the events of one episode of a company are one alert that grows.
     version
         The version the file gives itself.
     severities
@@ -57,6 +59,9 @@ class RiskPack:
         self.severities: Mapping[str, int] = {
             event: min(rule.severity for rule in pack.rules if rule.event == event)
             for event in {rule.event for rule in pack.rules}
+        }
+        self.episodes: Mapping[str, str] = {
+            rule.event: pack.episodes.get(rule.family, rule.family) for rule in pack.rules
         }
         self.version = pack.version
         self.hash = digest(pack.text)
@@ -192,5 +197,11 @@ class RiskPack:
                     # Folding keeps every character's place.
                     words = text[start + hit.start() : start + hit.end()].strip()[:_QUOTE]
                     found[rule.id] = RiskMatch(
-                        rule.id, rule.event, rule.severity, stage, evidence, rule.confidence, words
+                        rule.id,
+                        rule.event,
+                        rule.severity_in(folded),
+                        stage,
+                        evidence,
+                        rule.confidence,
+                        words,
                     )

@@ -12,12 +12,13 @@ import yaml
 from monitor.entities.fold import fold, is_unspaced
 from monitor.errors import ConfigError
 from monitor.stories.literals import required_literals
-from monitor.stories.rules import STAGE_PLACES, PackFile, RiskPattern, RiskRule
+from monitor.stories.rules import STAGE_PLACES, Grade, PackFile, RiskPattern, RiskRule
 
-POLARITIES = ("negative", "any", "positive")
+POLARITIES = ("negative", "any", "either", "positive")
+ABOUT = ("any", "before", "after")
 COMPARISONS = ("below", "above")
 CONFIDENCE = 0.8  # of a rule whose precision nobody measured
-_TOP = {"version", "stages", "ignore", "rules"}
+_TOP = {"version", "stages", "ignore", "episodes", "rules"}
 _RULE = {
     "id",
     "event",
@@ -28,6 +29,8 @@ _RULE = {
     "confidence",
     "compare",
     "looks_back",
+    "about",
+    "grades",
     "en",
     "zh",
     "exclude",
@@ -35,6 +38,7 @@ _RULE = {
     "samples",
     "not",
 }
+_GRADE = {"if", "severity", "least", "below"}
 _NEEDED = ("id", "label", "family", "severity", "samples", "not")
 # A word boundary, except beside a pattern that itself begins or ends with a space or a sign.
 _LEFT = r"(?:(?<![a-z0-9])|(?![a-z0-9]))"
@@ -45,7 +49,7 @@ def read_pack(path: Path) -> PackFile:
     """Read a pack: one YAML file, or a folder of them read in the order of their names.
 
     The files of a folder share one pack: each may hold rules; one gives `version`, one `stages`,
-    one `ignore`.
+    one `ignore`, one `episodes`.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def read_pack(path: Path) -> PackFile:
     for file in paths:
         text, top = _load(file)
         texts.append(text)
-        for key in ("version", "stages", "ignore"):
+        for key in ("version", "stages", "ignore", "episodes"):
             if key in top:
                 if key in given:
                     raise ConfigError(
@@ -83,6 +87,11 @@ def read_pack(path: Path) -> PackFile:
         rules=tuple(rules.values()),
         stages=_stages(given.get("stages", path), shared.get("stages")),
         ignore=_signals(f"{given.get('ignore', path)}: ignore", shared.get("ignore")),
+        episodes=_episodes(
+            f"{given.get('episodes', path)}: episodes",
+            shared.get("episodes") or {},
+            {rule.family for rule in rules.values()},
+        ),
     )
 
 
@@ -120,6 +129,20 @@ def _stages(path: Path, raw: object) -> Mapping[str, tuple[RiskPattern, ...]]:
     return {place: _signals(f"{path}: stages.{place}", cells.get(place)) for place in STAGE_PLACES}
 
 
+def _episodes(where: str, raw: object, families: set[str]) -> Mapping[str, str]:
+    """Return the episode of each family that is part of one."""
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: must map the name of an episode to a list of families")
+    found: dict[str, str] = {}
+    for name, listed in raw.items():
+        for family in _texts(f"{where}.{name}", listed):
+            if family not in families:
+                raise ConfigError(f"{where}.{name}: no rule has the family {family!r}")
+            if found.setdefault(family, str(name)) != name:
+                raise ConfigError(f"{where}.{name}: {family!r} is in {found[family]!r} already")
+    return found
+
+
 def _rule(path: Path, place: int, raw: object) -> RiskRule:
     name = raw.get("id") if isinstance(raw, dict) else None
     where = f"{path}: rule `{name}`" if name else f"{path}: rule number {place}"
@@ -152,12 +175,39 @@ def _rule(path: Path, place: int, raw: object) -> RiskRule:
         confidence=_confidence(where, cells.get("confidence", CONFIDENCE)),
         compare=compare,
         looks_back=_flag(where, cells, "looks_back"),
+        about=str(_one_of(where, cells, "about", ABOUT, "any")),
+        grades=_grades(f"{where}: grades", cells.get("grades", [])),
         patterns=patterns,
         exclude=_union(f"{where}: exclude", cells.get("exclude")),
         resolved=_union(f"{where}: resolved", cells.get("resolved")),
         samples=_samples(f"{where}: samples", cells["samples"]),
         not_samples=_samples(f"{where}: not", cells["not"]),
     )
+
+
+def _grades(where: str, raw: object) -> tuple[Grade, ...]:
+    if not isinstance(raw, list):
+        raise ConfigError(
+            f"{where}: must be a list of {{if, severity}}, the first that holds counts"
+        )
+    grades = []
+    for number, entry in enumerate(raw, 1):
+        at = f"{where}: number {number}"
+        cells = _mapping(at, entry, _GRADE)
+        if "if" not in cells or "severity" not in cells:
+            raise ConfigError(f"{at}: `if` (a pattern) and `severity` are needed")
+        regex = _compile(at, str(cells["if"]))
+        bounds = [cells.get(name) for name in ("least", "below")]
+        if any(bound is not None for bound in bounds):
+            if "number" not in regex.groupindex:
+                raise ConfigError(
+                    f"{at}: `if` must name the number that is compared: (?P<number>...)"
+                )
+            if not all(bound is None or type(bound) in (int, float) for bound in bounds):
+                raise ConfigError(f"{at}: `least` and `below` must be numbers")
+        least, below = (None if bound is None else float(bound) for bound in bounds)
+        grades.append(Grade(regex, _severity(at, cells["severity"]), least, below))
+    return tuple(grades)
 
 
 def _severity(where: str, raw: object) -> int:

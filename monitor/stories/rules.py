@@ -45,15 +45,44 @@ class RiskPattern:
 
 
 @dataclass(frozen=True, eq=False)
+class Grade:
+    """How grave a match is by what else its title or lead says, such as the size of a fine.
+
+    Holds where ``regex`` is found, and the number it calls ``number``, where it has one, is at least
+    ``least`` and less than ``below`` (``None``: no bound).
+    """
+
+    regex: re.Pattern[str]
+    severity: int
+    least: float | None
+    below: float | None
+
+    def holds(self, text: str) -> bool:
+        hit = self.regex.search(text)
+        if hit is None:
+            return False
+        if self.least is None and self.below is None:
+            return True
+        value = amount(hit["number"])
+        return (
+            value is not None
+            and (self.least is None or value >= self.least)
+            and (self.below is None or value < self.below)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class RiskRule:
     """One rule of the pack.
 
-    ``polarity`` is "negative"; "any" when the event may as well be good news (a takeover): an
-    alert then asks the sentiment; or "positive". ``event`` is the type that alerts group by;
-    several rules may share one. ``confidence`` is the share of its matches that are right, in
-    (0, 1]. ``compare`` ("below", "above") makes the rule hold only when the number its pattern
-    calls ``actual`` is below or above the one it calls ``expected``. ``resolved`` are the words
-    that say that such an event ended. ``looks_back`` says that the news is a judgement of old
+    ``polarity`` is "negative"; "any" when the event may as well be good news (a merger): an alert then
+    asks the sentiment; "either" when it counts whatever the tone (a bid for the company); or
+    "positive". ``grades`` set another severity, the first that holds. ``about`` says where the company
+    that it happens to stands: "before" or "after" the words of the match, or anywhere ("any"). ``event`` is
+    the type that alerts group by; several rules may share one. ``confidence`` is the share of its matches
+    that are right, in (0, 1]. ``compare`` ("below", "above") makes the rule hold only when the number
+    its pattern calls ``actual`` is below or above the one it calls ``expected``. ``resolved`` are the
+    words that say that such an event ended. ``looks_back`` says that the news is a judgement of old
     deeds (a fine), which a year before publication does not make old news.
     """
 
@@ -66,6 +95,8 @@ class RiskRule:
     confidence: float
     compare: str | None
     looks_back: bool
+    about: str
+    grades: tuple[Grade, ...]
     patterns: tuple[RiskPattern, ...]
     exclude: re.Pattern[str] | None
     resolved: re.Pattern[str] | None
@@ -83,19 +114,25 @@ class RiskRule:
             return False
         return actual < expected if self.compare == "below" else actual > expected
 
+    def severity_in(self, text: str) -> int:
+        """Return how grave a match in this folded title or lead is."""
+        held = (grade.severity for grade in self.grades if grade.holds(text))
+        return next(held, self.severity)
+
     def over(self, sentence: str) -> bool:
         return self.resolved is not None and self.resolved.search(sentence) is not None
 
 
 @dataclass(frozen=True)
 class PackFile:
-    """What the files of a pack say, checked and compiled."""
+    """What the files of a pack say, checked and compiled; ``episodes`` by family."""
 
     text: str
     version: str
     rules: tuple[RiskRule, ...]
     stages: Mapping[str, tuple[RiskPattern, ...]]
     ignore: tuple[RiskPattern, ...]
+    episodes: Mapping[str, str]
 
 
 def _inside_word(text: str, start: int) -> bool:

@@ -107,7 +107,9 @@ def test_alert_is_explained_and_acknowledged(
         stored = alerts.get(connection, surge.id)
     assert stored is not None and stored.state is AlertState.ACKNOWLEDGED
     assert stored.acknowledged_by == "m. curie"
-    assert alerts.history(seeded, surge.id)[-1][1:] == ("acknowledged", "m. curie")
+    assert [(e.change, e.actor) for e in alerts.history(seeded, surge.id)][-1:] == [
+        ("acknowledged", "m. curie")
+    ]
     shoot("alert-acknowledged")
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, digest
 from monitor.store import Store, alerts, outbox
+from monitor.store.alerts import AlertEvent
 from monitor.store.outbox import Draft
 from tests.support.make import T0
 
@@ -157,7 +158,7 @@ def test_acknowledging_happens_once(store: Store) -> None:
         "ann",
         when,
     )
-    assert alerts.history(store, item.id) == [(when, "acknowledged", "ann")]
+    assert alerts.history(store, item.id) == [AlertEvent(when, "acknowledged", "ann")]
 
 
 def test_acknowledging_while_the_alert_grows_is_not_lost(store: Store) -> None:
@@ -188,7 +189,7 @@ def test_acknowledging_while_the_alert_grows_is_not_lost(store: Store) -> None:
 def test_events_wait_until_they_are_relayed(store: Store) -> None:
     with store.write() as connection:
         for change in ("fired", "escalated", "resolved"):
-            alerts.record_event(connection, digest("one"), change, "foreshock", T0)
+            alerts.record_event(connection, digest("one"), AlertEvent(T0, change, "foreshock"))
     with store.read() as connection:
         waiting = alerts.unrelayed(connection, 2)
     assert [event[2] for event in waiting] == ["fired", "escalated"]
@@ -197,7 +198,7 @@ def test_events_wait_until_they_are_relayed(store: Store) -> None:
         alerts.mark_relayed(connection, [event[0] for event in waiting])
     with store.read() as connection:
         assert [event[2] for event in alerts.unrelayed(connection, 9)] == ["resolved"]
-    assert [change for _, change, _ in alerts.history(store, digest("one"))] == [
+    assert [each.change for each in alerts.history(store, digest("one"))] == [
         "fired",
         "escalated",
         "resolved",

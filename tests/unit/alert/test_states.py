@@ -53,6 +53,7 @@ def finding(at: At, place: int = 0) -> Finding:
                 digest(f"{place} {at}"), "r", when, at.publisher, "T", None, "q", None, at.mark
             ),
         ),
+        events=frozenset({f"fraud_{at.severity}"}),
     )
 
 
@@ -282,7 +283,7 @@ def test_what_is_told_makes_sense(gaps: list[tuple[float, str, int, str]]) -> No
 def test_the_explanation_grows_with_the_alert() -> None:
     (alert,) = run([At(0, severity=3), At(1, "y", severity=5)]).alerts.values()
     assert (alert.items, alert.publishers, alert.severity, alert.event) == (2, 2, 5, "fraud_5")
-    assert alert.details == {"rule": "at 1", "stage": "confirmed"}
+    assert alert.details == {"rule": "at 1", "stage": "confirmed", "events": ["fraud_3", "fraud_5"]}
     assert (alert.started_at, alert.updated_at) == (T0, T0 + HOUR)
 
 

@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alert.story import Names, StoryRule, subjects
+from monitor.alert.about import subjects
+from monitor.alert.story import Names, StoryRule
 from monitor.domain import MODEL, ClassifiedArticle, DateStatus, Mention, RiskMatch
 from tests.support.make import T0, classified, risk
 
 RULE = StoryRule()
 NAMES = Names(
     companies={"acme": "Acme Corp", "zenith": "Zenith"},
-    families={"bankruptcy": "insolvency", "default": "insolvency"},
+    episodes={"bankruptcy": "insolvency", "default": "insolvency"},
     two_sided=frozenset({"takeover"}),
 )
 

@@ -11,6 +11,7 @@ from monitor.stories.riskfile import CONFIDENCE
 PACK = RiskPack.load()
 # What is news of a company without being a risk: told, and never an alert by itself.
 QUIET = {
+    "settlement",
     "appointment",
     "consumer_complaint",
     "dividend",

@@ -1,0 +1,128 @@
+"""Whom an event happened to: which of the companies that an item names, by where they stand in it.
+
+Words, not grammar: a company that only speaks, that does to others what is told, or that stands in another
+sentence than the event, is not the one. What a bid is for stands behind the words, whose shares plunge
+before them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from monitor.domain import ClassifiedArticle, Mention, RiskMatch
+
+BEHIND_CHARS = 12  # between the words of an event and the company that it happens to
+BEFORE_CHARS = 20
+
+
+def subjects(item: ClassifiedArticle) -> tuple[str, ...]:
+    """Return the companies an item is about: those in its title, else those in its lead."""
+    titled = tuple(
+        dict.fromkeys(mention.company_id for mention in item.mentions if mention.field == "title")
+    )
+    return titled or item.company_ids
+
+
+def concerned(item: ClassifiedArticle, risk: RiskMatch, where: str = "any") -> tuple[str, ...]:
+    """Return the companies that an event happened to, of those that the item is about."""
+    found = tuple(
+        company_id
+        for company_id in subjects(item)
+        if not _only_speaks(item, company_id)
+        and not _elsewhere(item, risk, company_id)
+        and not _is_actor(item, risk, company_id)
+    )
+    if where == "any" or not risk.words:
+        return found
+    near = {
+        mention.company_id
+        for mention in item.mentions
+        if (text := _field(item, mention))
+        and (at := text.find(risk.words)) >= 0
+        and _is_near(text, mention, at, at + len(risk.words), where)
+    }
+    return tuple(company_id for company_id in found if company_id in near)
+
+
+def _field(item: ClassifiedArticle, mention: Mention) -> str:
+    return item.article.title if mention.field == "title" else item.article.lead
+
+
+def _is_near(text: str, mention: Mention, start: int, end: int, where: str) -> bool:
+    """Say whether a mention stands right before, or right behind, the words of an event."""
+    if where == "before":
+        return mention.start < end and start - mention.end <= BEFORE_CHARS
+    behind = 0 <= mention.start - end <= BEHIND_CHARS
+    return behind and _ENDS.match(text, mention.end) is not None
+
+
+def _elsewhere(item: ClassifiedArticle, risk: RiskMatch, company_id: str) -> bool:
+    """Say whether the event is told in an earlier sentence than the company, or of the name behind it.
+
+    "X says CEO resigned; gets Acme notice" and "Acme mulls bid for insolvent Brown" are no news of Acme.
+    """
+    title = item.article.title
+    at = title.find(risk.evidence)
+    mine = [m for m in item.mentions if m.company_id == company_id and m.field == "title"]
+    if at < 0 or not mine:
+        return False
+    if all(mention.start >= at + len(risk.evidence) for mention in mine):
+        return True
+    named = _OF_ANOTHER.match(title, title.find(risk.words) + len(risk.words))
+    return (
+        risk.words in title
+        and bool(risk.words)
+        and risk.words.split()[-1].casefold() in _DESCRIBES
+        and named is not None
+        and not any(mention.start == named.start(1) for mention in item.mentions)
+    )
+
+
+def _only_speaks(item: ClassifiedArticle, company_id: str) -> bool:
+    """Say whether a title names a company only as who said it ("... could default - Acme Bank")."""
+    title = item.article.title
+    return all(
+        mention.field == "title"
+        and len(title) - mention.end <= 2
+        and _SAID_BY.search(title, max(0, mention.start - 4), mention.start) is not None
+        for mention in item.mentions
+        if mention.company_id == company_id
+    )
+
+
+def _is_actor(item: ClassifiedArticle, risk: RiskMatch, company_id: str) -> bool:
+    """Say whether a company does to others what the words tell ("Acme sues Brown", "Acme probes flaw")."""
+    verb = risk.words.split(" ", 1)[0]
+    title = item.article.title
+    mine = [m for m in item.mentions if m.company_id == company_id and m.field == "title"]
+    return (
+        verb.casefold() in _DONE_TO_OTHERS
+        and bool(mine)
+        and all(title[mention.end :].startswith(f" {verb}") for mention in mine)
+    )
+
+
+def is_cause(risk: RiskMatch, other: RiskMatch) -> bool:
+    """Say whether a match only tells why another came about ("CEO leaves after breach")."""
+    if risk is other or risk.evidence != other.evidence or not risk.words or not other.words:
+        return False
+    start, first = risk.evidence.find(risk.words), other.evidence.find(other.words)
+    between = risk.evidence[first + len(other.words) : start]
+    return 0 <= first < start and _CAUSE.search(between) is not None
+
+
+_SAID_BY = re.compile(r"(?: -{1,2} ?|: )$")
+# What may follow the name of a company that is the object; another noun makes it a part of it or a product.
+_ENDS = re.compile(
+    r"(?!;?'s)(?: (?:inc|corp|co|plc|ltd|group|ag|sa|&|and))*\.?"
+    r"(?:$|[,.;:)?!-]| (?:for|in|at|as|after|with|on|by|to|amid|despite|over|deal|bid|says?|said)\b| [-(])",
+    re.IGNORECASE,
+)
+_DONE_TO_OTHERS = frozenset({
+    "accuses", "charges", "fines", "investigates", "investigating", "probes", "raids", "sues", "sued",
+})  # fmt: skip
+_DESCRIBES = frozenset({"bankrupt", "insolvent", "troubled", "failed", "failing"})
+_OF_ANOTHER = re.compile(r" ([A-Z][\w&.]+)")
+_CAUSE = re.compile(
+    r"\b(?:after|over|amid|following|due to|because of|wake of|on)\b", re.IGNORECASE
+)

@@ -1,0 +1,27 @@
+"""Which event and article made a change of an alert.
+
+Revision ID: 0007
+Revises: 0002
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_COLUMNS = {"event": sa.Text(), "article_id": sa.String(32)}
+
+
+def upgrade() -> None:
+    for name, kind in _COLUMNS.items():
+        op.add_column("alert_events", sa.Column(name, kind))
+
+
+def downgrade() -> None:
+    for name in _COLUMNS:
+        op.drop_column("alert_events", name)
