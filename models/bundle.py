@@ -67,6 +67,8 @@ class Bundle:
         Of `models.text`, as trained.
     temperatures
         Divisor of each head's logits; see `models.calibrate`.
+    powers
+        Exponent of each head's logits where it is not 1; see `models.calibrate`.
     thresholds
         Least confidence of each head's answer, in [0, 1]; below it the head abstains.
     precision
@@ -77,7 +79,7 @@ class Bundle:
         What was measured, how it was trained, on which files.
     hash
         SHA-256 over everything a prediction depends on, as hex: files, normalisation version,
-        heads, languages, temperatures, thresholds, precision, length limit, marker, base,
+        heads, languages, temperatures, powers, thresholds, precision, length limit, marker, base,
         architecture and embedding space; not the metrics.
     """
 
@@ -97,6 +99,7 @@ class Bundle:
     thresholds: Mapping[str, float]
     precision: Mapping[str, str]
     files: Mapping[str, str]
+    powers: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Mapping[str, Any], ...] = ()
@@ -120,6 +123,8 @@ class Bundle:
             "architecture": dict(self.architecture),
             "embedding_space": self.embedding_space,
         }
+        if self.powers:  # a bundle that has none keeps the hash it had before there were any
+            material["powers"] = dict(self.powers)
         text = json.dumps(material, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -171,6 +176,7 @@ def write_manifest(bundle: Bundle) -> None:
         "max_tokens": bundle.max_tokens,
         "normalisation_version": bundle.normalisation_version,
         "temperatures": dict(bundle.temperatures),
+        **({"powers": dict(bundle.powers)} if bundle.powers else {}),
         "thresholds": dict(bundle.thresholds),
         "precision": dict(bundle.precision),
         "files": dict(bundle.files),
@@ -259,6 +265,7 @@ def _parse(folder: Path, manifest: Path, content: Any) -> Bundle:
             normalisation_version=int(content["normalisation_version"]),
             temperatures={str(k): float(v) for k, v in content["temperatures"].items()},
             thresholds={str(k): float(v) for k, v in content["thresholds"].items()},
+            powers={str(k): float(v) for k, v in content.get("powers", {}).items()},
             precision=dict(content["precision"]),
             files=dict(content["files"]),
             metrics=dict(content["metrics"]),

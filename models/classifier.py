@@ -219,7 +219,8 @@ class Classifier:
             When the bundle has no target head.
         """
         logits = self.target_logits(texts, names)
-        return softmax(logits, self.bundle.temperatures[self._target_head()])
+        head = self._target_head()
+        return softmax(logits, self.bundle.temperatures[head], self.bundle.powers.get(head, 1.0))
 
     def target_logits(
         self, texts: Sequence[str], names: Sequence[Sequence[str]]
@@ -258,8 +259,9 @@ class Classifier:
         self, logits: Mapping[str, NDArray[np.float32]]
     ) -> dict[str, NDArray[np.float64]]:
         kinds = {head.name: head.kind for head in self.bundle.heads}
+        temperatures, powers = self.bundle.temperatures, self.bundle.powers
         return {
-            head: probabilities_of(kinds[head], values, self.bundle.temperatures[head])
+            head: probabilities_of(kinds[head], values, temperatures[head], powers.get(head, 1.0))
             for head, values in logits.items()
         }
 

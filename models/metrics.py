@@ -191,15 +191,29 @@ def expected_calibration_error(truth: Ints, probabilities: Floats, bins: int = E
 
 
 def probabilities_of(
-    kind: HeadKind, logits: NDArray[np.floating], temperature: float = 1.0
+    kind: HeadKind, logits: NDArray[np.floating], temperature: float = 1.0, power: float = 1.0
 ) -> Floats:
-    """Probabilities of a head's logits by its kind, ``(rows, labels) float64``."""
-    return (sigmoid if kind is HeadKind.MULTI else softmax)(logits, temperature)
+    """Probabilities of a head's logits by its kind, ``(rows, labels) float64``.
+
+    ``power`` is of `softmax`: a head with several labels has none.
+    """
+    if kind is HeadKind.MULTI:
+        return sigmoid(logits, temperature)
+    return softmax(logits, temperature, power)
 
 
-def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
-    """Rows of logits as probabilities, in float64; each row is computed on its own."""
-    scaled = logits.astype(np.float64) / temperature
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0, power: float = 1.0) -> Floats:
+    """Rows of logits as probabilities, in float64; each row is computed on its own.
+
+    With a power p other than 1, a logit z of mean 0 in its row counts as sign(z) |z / temperature|^p; see
+    `models.calibrate`. The order of a row's labels stays.
+    """
+    scaled = logits.astype(np.float64)
+    if power == 1.0:
+        scaled /= temperature
+    else:
+        scaled -= scaled.mean(axis=1, keepdims=True)
+        scaled = np.sign(scaled) * np.abs(scaled / temperature) ** power
     scaled -= scaled.max(axis=1, keepdims=True)
     raised = np.exp(scaled)
     normal: Floats = raised / raised.sum(axis=1, keepdims=True)

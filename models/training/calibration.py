@@ -9,7 +9,7 @@ import numpy as np
 
 from models.abstain import risk_coverage, several_threshold
 from models.bundle import Bundle
-from models.calibrate import fit_temperature
+from models.calibrate import fit_calibration
 from models.classifier import Classifier
 from models.labels import HeadKind
 from models.metrics import probabilities_of
@@ -17,7 +17,7 @@ from models.training.data import Source
 
 
 def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle:
-    """Fit each head's temperature and threshold on its validation split.
+    """Fit each head's temperature, power and threshold on its validation split.
 
     Parameters
     ----------
@@ -31,10 +31,11 @@ def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle
     Returns
     -------
     Bundle
-        With both; not written.
+        With them; not written.
     """
     classifier = Classifier.load(draft.folder, "openvino")
-    temperatures, thresholds = dict(draft.temperatures), dict(draft.thresholds)
+    temperatures, powers = dict(draft.temperatures), dict(draft.powers)
+    thresholds = dict(draft.thresholds)
     for source in own:
         head, part = source.head, source.splits["valid"]
         if head.kind is HeadKind.TARGET:
@@ -42,10 +43,13 @@ def calibrated(draft: Bundle, own: Sequence[Source], precision: float) -> Bundle
         else:
             logits = classifier.logits(part.texts)[head.name]
         truth = np.asarray(part.labels)
-        temperatures[head.name] = fit_temperature(logits, truth)
-        probabilities = probabilities_of(head.kind, logits, temperatures[head.name])
+        temperature, power = fit_calibration(logits, truth)
+        temperatures[head.name] = temperature
+        if power != 1.0:
+            powers[head.name] = power
+        probabilities = probabilities_of(head.kind, logits, temperature, power)
         if head.kind is HeadKind.MULTI:
             thresholds[head.name] = several_threshold(truth > 0, probabilities, precision)
         else:
             thresholds[head.name] = risk_coverage(truth, probabilities).threshold(precision)
-    return replace(draft, temperatures=temperatures, thresholds=thresholds)
+    return replace(draft, temperatures=temperatures, powers=powers, thresholds=thresholds)

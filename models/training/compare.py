@@ -124,7 +124,10 @@ def _compare(
         found = baseline_probabilities(frozen, head.name, train, valid, {"test": tests}, seed)
         others.append(other("frozen base", found["test"]))
     logits = logits_of(trained, tests, head.name)
-    exact = probabilities_of(head.kind, logits, classifier.bundle.temperatures[head.name])
+    fitted = classifier.bundle
+    exact = probabilities_of(
+        head.kind, logits, fitted.temperatures[head.name], fitted.powers.get(head.name, 1.0)
+    )
     others.append(other("float32 (torch)", exact))
     served = served_report(classifier, head, source.path.name, split, data)
     return Comparison(served, tuple(others))

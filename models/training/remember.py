@@ -60,12 +60,13 @@ def remembering(rows: Mapping[str, Rows], taught: Mapping[str, Rows]) -> dict[st
 
 
 def as_before(draft: Bundle, kept: Sequence[Head], before: Bundle | None) -> Bundle:
-    """The draft with the temperatures and thresholds the kept heads had: there is no row to fit them on."""
+    """The draft with the calibration and thresholds the kept heads had: there is no row to fit them on."""
     if before is None or not kept:
         return draft
     names = [head.name for head in kept]
     return replace(
         draft,
         temperatures={**draft.temperatures, **{n: before.temperatures[n] for n in names}},
+        powers={**draft.powers, **{n: before.powers[n] for n in names if n in before.powers}},
         thresholds={**draft.thresholds, **{n: before.thresholds[n] for n in names}},
     )

@@ -71,9 +71,12 @@ def show(bundle: _Bundle = "foreshock-en", as_json: JsonOption = False) -> None:
             typer.echo(f"{key}: {_plain(about.get(key))}")
         typer.echo(f"precision: {_plain(about.get('precision'))}")
         typer.echo(f"size: {found.size_bytes / 1e6:.1f} MB")
-        temperatures = about.get("temperatures") or {}
+        temperatures, powers = about.get("temperatures") or {}, about.get("powers") or {}
         for head, labels in registry.labels_of(about).items():
-            typer.echo(f"head {head}: {len(labels)} labels, temperature {temperatures.get(head)}")
+            power = f", power {powers[head]:.3g}" if head in powers else ""
+            typer.echo(
+                f"head {head}: {len(labels)} labels, temperature {temperatures.get(head)}{power}"
+            )
             typer.echo(f"    {', '.join(labels)}")
         for one in about.get("data") or ():
             typer.echo(f"data {_plain(one)}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from models.bundle import FILES, MANIFEST, load_bundle, shipped_bundle
+from models.bundle import FILES, MANIFEST, load_bundle, shipped_bundle, write_manifest
 from models.classifier import Classifier
 from models.errors import BundleError
 
@@ -23,6 +24,14 @@ def test_the_shipped_bundle_vouches_for_itself() -> None:
     assert bundle.languages == ("en",)
     assert len(bundle.hash) == 64
     assert set(bundle.temperatures) == set(bundle.labels) >= {"topic", "sentiment"}
+
+
+def test_powers_belong_to_the_hash_and_survive(copy: Path) -> None:
+    bundle = replace(load_bundle(copy), powers={"target": 2.0})
+    assert bundle.hash != load_bundle(copy).hash
+    write_manifest(bundle)
+    again = load_bundle(copy)
+    assert (again.powers, again.hash) == ({"target": 2.0}, bundle.hash)
 
 
 @pytest.mark.parametrize("name", [*FILES, MANIFEST])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calibrate import fit_temperature
+from models.calibrate import LEAST_ROWS, fit_calibration, fit_temperature
 from models.labels import sentiment_score
 from models.metrics import expected_calibration_error, measure, softmax
 
@@ -76,6 +76,33 @@ def test_a_temperature_makes_overconfident_logits_honest() -> None:
     assert fit_temperature(honest * 2.5, truth) == pytest.approx(2.5, abs=0.12)
     assert expected_calibration_error(truth, softmax(honest * 2.5)) > 0.05
     assert expected_calibration_error(truth, softmax(honest * 2.5, 2.5)) < 0.02
+
+
+@given(st.integers(0, 99), st.floats(0.3, 5), st.floats(0.5, 4))
+def test_a_power_keeps_the_order_of_a_rows_labels(
+    seed: int, temperature: float, power: float
+) -> None:
+    logits = np.random.default_rng(seed).normal(size=(50, 5)) * 3
+    ranked = np.take_along_axis(softmax(logits, temperature, power), logits.argsort(axis=1), axis=1)
+    assert (np.diff(ranked, axis=1) >= 0).all()
+
+
+def test_a_power_is_fitted_where_one_temperature_cannot_be_honest() -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(20_000, 3)) * 2
+    honest = softmax(logits, 1.5, 2.2)
+    truth = (honest.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    alone = softmax(logits, fit_temperature(logits, truth))
+    temperature, power = fit_calibration(logits, truth)
+    assert power == pytest.approx(2.2, abs=0.15)
+    assert expected_calibration_error(truth, alone) > 0.03
+    assert expected_calibration_error(truth, softmax(logits, temperature, power)) < 0.01
+
+
+def test_few_rows_get_a_temperature_alone() -> None:
+    rng = np.random.default_rng(4)
+    logits, truth = rng.normal(size=(LEAST_ROWS - 1, 3)), rng.integers(0, 3, LEAST_ROWS - 1)
+    assert fit_calibration(logits, truth) == (fit_temperature(logits, truth), 1.0)
 
 
 def test_score_is_positive_less_negative() -> None:
