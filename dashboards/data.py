@@ -318,7 +318,7 @@ class AlertStory:
     """An alert with all that happened to it."""
 
     alert: Alert
-    history: list[tuple[datetime, str, str]]
+    history: list[alerts.AlertEvent]
     notifications: list[dict[str, object]]
 
 

@@ -224,8 +224,10 @@ def _aftermath(story: AlertStory) -> None:
     past, sent = st.columns(2, gap="small")
     with past, st.container(gap="xxsmall"):
         st.subheader("History", anchor=False)
-        for at, change, actor in story.history:
-            st.text(f"{words.clock(at)}  {change} by {actor}")
+        for happened in story.history:
+            what = "" if happened.event is None else f" ({happened.event.replace('_', ' ')})"
+            when = words.clock(happened.at)
+            st.text(f"{when}  {happened.change}{what} by {happened.actor}")
     with sent, st.container(gap="xxsmall"):
         st.subheader("Notifications", anchor=False)
         if not story.notifications:

@@ -317,9 +317,8 @@ class AlertStage:
                 happened = replace(happened, at=step.alert.resolved_at or at)
             elif finding is not None:
                 newest = max(finding.evidence, key=lambda e: e.published_at, default=None)
-                happened = replace(
-                    happened, event=finding.event, article_id=newest and newest.article_id
-                )
+                article_id = None if newest is None else newest.article_id
+                happened = replace(happened, event=finding.event, article_id=article_id)
             alerts.record_event(connection, step.alert.id, happened)
             self.metrics.alerts.labels(step.alert.kind.value, step.change).inc()
 

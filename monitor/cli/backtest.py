@@ -67,7 +67,7 @@ def backtest(
     """
     from monitor.backtest.run import make_plan, outside_of_feeds, run_feed
     from monitor.backtest.score import score
-    from monitor.cli.news import replay_bar
+    from monitor.cli.progress import reading_bar
     from monitor.logs import set_up
 
     feeds = [*(feed or ()), *(further or ())]
@@ -83,7 +83,7 @@ def backtest(
     out.mkdir(parents=True, exist_ok=True)
     windows = []
     for file in feeds:
-        with replay_bar(file.name) as watch:
+        with reading_bar(file.name) as watch:
             windows.append(run_feed(plan, file, watch))
     scores = {window.name: score([window], len(plan.companies)) for window in windows}
     total = score(windows, len(plan.companies))

@@ -128,6 +128,7 @@ def replay(
     Ends when everything that follows is stored, with {read, articles, repeats, dead, alerts, seconds,
     items_per_s}; read = articles + repeats + dead.
     """
+    from monitor.cli.progress import reading_bar
     from monitor.clock import ReplayClock
     from monitor.collect.replay import ReplaySource
     from monitor.collect.source import SourceConfig
@@ -153,7 +154,7 @@ def replay(
     outside = open_outside(settings, ReplayClock(_speed(speed)))
     service = Service(outside, names, [source], send=notify, housekeeping=False)
     try:
-        with _stopping(service.stop.set), replay_bar() as watch_of:
+        with _stopping(service.stop.set), reading_bar() as watch_of:
             outcome = run_replay(outside, service, watch_of(source.progress))
     finally:
         service.close()
@@ -223,40 +224,6 @@ class _stopping:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class replay_bar:
-    """A progress bar on standard error: how much of the file is read, how many items are through."""
-
-    def __init__(self, what: str = "reading") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.progress = Progress(
-            TextColumn(what),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[items]:,} items through"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self.task = self.progress.add_task("", total=None, items=0)
-
-    def __enter__(self) -> Callable[[Callable[[], tuple[int, int]]], Callable[[int], None]]:
-        self.progress.start()
-        return self._of
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def _of(self, read: Callable[[], tuple[int, int]]) -> Callable[[int], None]:
-        """Take how to ask for (bytes read, bytes in all); return what is told the number of items."""
-
-        def update(items: int) -> None:
-            done, total = read()
-            self.progress.update(self.task, completed=done, total=total or None, items=items)
-
-        return update
 
 
 def _print(outcome: Outcome, as_json: bool) -> None:

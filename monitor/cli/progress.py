@@ -36,3 +36,32 @@ def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
     with bar(Console(stderr=True)) as shown:
         row = shown.add_task(what, total=None)
         yield lambda done, total: shown.update(row, completed=done, total=total)
+
+
+@contextmanager
+def reading_bar(
+    what: str = "reading",
+) -> Iterator[Callable[[Callable[[], tuple[int, int]]], Callable[[int], None]]]:
+    """Show how much of a file is read, and how many of its items are through.
+
+    Yields what takes how to ask for (bytes read, bytes in all), and returns what is told the items.
+    """
+    shown = Progress(
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%  {task.fields[items]:,} items through"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    row = shown.add_task("", total=None, items=0)
+
+    def of(read: Callable[[], tuple[int, int]]) -> Callable[[int], None]:
+        def update(items: int) -> None:
+            done, total = read()
+            shown.update(row, completed=done, total=total or None, items=items)
+
+        return update
+
+    with shown:
+        yield of
