@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.collect.sources import SOURCES
-from monitor.entities.watchlist import load_watchlist
+from monitor.entities.relations import load_relations
+from monitor.entities.watchlist import load_reference, load_watchlist
 from monitor.errors import ConfigError, ForeshockError
 from monitor.notify.channels import build_channel
 from monitor.settings import Settings
@@ -58,6 +59,12 @@ def check_settings(settings: Settings) -> list[str]:
         watchlist = load_watchlist(settings.watchlist.path)
         notes += [f"watchlist: {warning}" for warning in watchlist.warnings]
         notes.append(f"watchlist: {len(watchlist.companies)} companies")
+        if settings.watchlist.relations is not None:
+            related = load_relations(settings.watchlist.relations, watchlist).relations
+            notes.append(f"relations: {len(related)}")
+        if settings.watchlist.reference:
+            others = load_reference(settings.watchlist.reference, watchlist.companies)
+            notes.append(f"reference: {len(others)} companies that are not watched")
     rules = RiskPack.load(settings.story.pack).rules
     notes.append(f"risk pack: {len(rules)} rules")
     return notes

@@ -84,6 +84,22 @@ class Company:
     aliases: tuple[str, ...] = ()
     ticker: str | None = None
     isin: str | None = None
+    rics: tuple[str, ...] = ()  # instrument codes with their place: "T.N", "600519.SS"
+    lei: str | None = None  # ISO 17442
+    credit_code: str | None = None  # the unified social credit code of China, GB 32100
+    parent: str | None = None  # id of the watched company that owns it
+    sector: str | None = None
+    country: str | None = None
+    groups: tuple[str, ...] = ()  # portfolios and lists of the desk
+
+
+class Relevance(StrEnum):
+    """How much an item is about a company that it names, the most first."""
+
+    SUBJECT = "subject"  # the title begins with it
+    TITLE = "title"
+    LEAD = "lead"  # the first sentence of the lead
+    PASSING = "passing"  # a source that is quoted, or further down
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +107,7 @@ class Mention:
     """A watched company named in an item; ``start`` and ``end`` index the title (or lead) characters.
 
     ``sentiment`` and ``score`` are towards this company; ``None`` when the model does not read the language
-    or has no head for it.
+    or has no head for it. ``relevance`` is ``None`` in records from before it was read.
     """
 
     company_id: str
@@ -101,6 +117,7 @@ class Mention:
     end: int
     sentiment: str | None = None
     score: float | None = None  # P(positive) - P(negative), in [-1, 1]
+    relevance: Relevance | None = None
 
 
 #: In place of a rule's id: the event was read by the model's risk head alone.

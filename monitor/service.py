@@ -16,7 +16,7 @@ from monitor.collect.source import Source
 from monitor.collect.sources import open_source
 from monitor.collect.stage import CollectStage
 from monitor.domain import Company
-from monitor.entities.watchlist import load_watchlist
+from monitor.entities.watchlist import load_reference, load_watchlist
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics
 from monitor.pipeline import STAGES, Stage, StageLoop
@@ -212,7 +212,10 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
         )
     return ClassifyStage(
         router,
-        Resolver(outside.companies),
+        Resolver(
+            outside.companies,
+            load_reference(outside.settings.watchlist.reference, outside.companies),
+        ),
         RiskPack.load(outside.settings.story.pack),
         outside.wall,
         outside.metrics,

@@ -128,7 +128,20 @@ class WatchlistSettings(Section):
     """Whom to watch."""
 
     path: Path | None = Field(
-        None, description="CSV: `name`, `aliases` (semicolons), optional `ticker`, `isin`."
+        None,
+        description="CSV: `name`, and optional `aliases` (semicolons), `ticker`, `ric` (semicolons), "
+        "`isin`, `lei`, `credit_code`, `parent`, `sector`, `country`, `groups` (semicolons).",
+    )
+    reference: tuple[Path, ...] = Field(
+        (),
+        description="CSVs of companies that are not watched, `name` and optional `ticker`, as `foreshock "
+        "entities import` writes them: a short form that one of them shares, or a longer name of "
+        "theirs, is not taken for a watched company.",
+    )
+    relations: Path | None = Field(
+        None,
+        description="CSV: `from`, `kind` (`supplier`, `lender`, `peer`), `to`, companies of the "
+        "watchlist. Checked, and of use to rules that ask for it; no alert by itself.",
     )
 
 

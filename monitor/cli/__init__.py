@@ -14,6 +14,7 @@ from models.errors import ModelError
 from monitor.cli import backtest, explain, model, news, operate, pretrain
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
+from monitor.cli.entities import entities_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ for command in news.PROCESSES:
     app.command(hidden=True)(command)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(entities_app, name="entities")
 app.add_typer(operate.db, name="db")
 
 

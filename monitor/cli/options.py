@@ -26,7 +26,7 @@ KafkaOption = Annotated[
 ]
 WatchlistOption = Annotated[
     Path | None,
-    typer.Option("--watchlist", help="CSV of companies: name, aliases, optional ticker, isin."),
+    typer.Option("--watchlist", help="CSV of companies: name, optional aliases, ticker, ric, ..."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 StagesOption = Annotated[

@@ -17,8 +17,12 @@ Rules, in the order they are applied to every place where a name's letters occur
    or in ALL CAPS the capital says nothing, so a cue must follow ("Target's", "Target CEO", "Visa
    Inc"), or it must stand in a list of names ("on Amazon, Target and Macy's") or beside another
    watched company ("Visa/MasterCard").
-5. *People.* A one-word name after a given name is a person ("Jerry Vale").
-6. *Overlaps.* Leftmost, then longest; well-known phrases (`words.DECOYS`) compete and name nobody.
+5. *People and other bodies.* A one-word name after a given name or a title is a person ("Jerry
+   Vale"); before "Foundation" or "Health" it is another body.
+6. *Short forms* that a rule made out of a long name (`derive`) need what their `Trust` says: nothing, a
+   cue as of ordinary words, or a fuller name of the same company in the title or the lead. A form
+   that two companies share means the one that the item names in full, else nobody.
+7. *Overlaps.* Leftmost, then longest; well-known phrases (`words.DECOYS`) compete and name nobody.
 
 Limits, honestly: it reads no meaning. "Delta" the river in a sentence, "Countrywide" the other firm
 of the same name, or "Merck KGaA" against "Merck" are taken or lost by these surface rules alone.
@@ -27,31 +31,51 @@ of the same name, or "Merck KGaA" against "Merck" are taken or lost by these sur
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import ahocorasick
 
 from monitor.domain import Company, Mention
+from monitor.entities import context
+from monitor.entities.derive import Trust
 from monitor.entities.fold import fold, is_unspaced, unaccent
-from monitor.entities.words import ACTS, ACTS_WHEN_FIRST, DECOYS, GIVEN_NAMES, ORDINARY, TREACHEROUS
-from monitor.errors import ConfigError
+from monitor.entities.index import OTHER, Name, names_of
+from monitor.entities.relevance import relevance_of
+from monitor.entities.tickers import Tickers
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
-    """One way to write a company; ``company`` is ``None`` for a decoy."""
+class _Place:
+    """Where a name stands in a text, and which of its owners it means there."""
 
+    start: int
+    end: int
+    name: Name
     company: str | None
-    alias: str
-    length: int
-    exact: str | None = None  # only in just these letters
-    capital: bool = False  # only with a capital
-    treacherous: bool = False
-    single: bool = False  # one word
-    ticker: bool = False
-    free_left: bool = False  # written without spaces on this side
-    free_right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mention, and in words why the text counts as one."""
+
+    mention: Mention
+    why: str
+
+
+class _Field:
+    """One of the two texts of an item, and the names that stand in it."""
+
+    def __init__(self, name: str, text: str, folded: str, places: list[_Place]) -> None:
+        self.name = name
+        self.text = text  # without accents
+        self.folded = folded
+        self.places = places
+
+    @cached_property
+    def informative(self) -> bool:
+        return context.capitals_inform(self.text)
 
 
 class Resolver:
@@ -61,6 +85,9 @@ class Resolver:
     ----------
     companies
         The watchlist. No text may name two of them.
+    reference
+        Companies that are not watched, of a list that the user loads: where a text has one of their
+        longer names, or a short form that they share with a watched one, the watched one is not meant.
 
     Raises
     ------
@@ -74,125 +101,155 @@ class Resolver:
     [('apple', 0, 5), ('apple', 16, 20)]
     >>> resolver.resolve("Target price raised for pineapple growers")
     ()
+    >>> zenith = Resolver([Company("zenith", "Zenith Motors Holdings Corp")])
+    >>> [mention.alias for mention in zenith.resolve("ZM recalls cars", "Zenith Motors said")]
+    ['ZM', 'Zenith Motors']
     """
 
-    def __init__(self, companies: Iterable[Company]) -> None:
-        names: dict[str, _Name] = {}
-        derived: list[tuple[str, _Name]] = []
-        tickers: dict[str, _Name] = {}
-        for company in companies:
-            for alias in dict.fromkeys((company.name, *company.aliases)):
-                name = _name(company.id, alias)
-                key = fold(alias)
-                if names.setdefault(key, name).company != company.id:
-                    raise ConfigError(
-                        f"{alias!r} names both {names[key].company!r} and {company.id!r}; keep one"
-                    )
-                derived += ((variant, name) for variant in _variants(alias))
-            if company.ticker:
-                base = company.ticker.split(".")[0]
-                tickers.setdefault(
-                    fold(base), _Name(company.id, base, len(base), exact=base, ticker=True)
-                )
-        for variant, name in derived:
-            names.setdefault(fold(variant), _name(str(name.company), variant))
-        for phrase in DECOYS:
-            names.setdefault(phrase, _Name(None, phrase, len(phrase)))
+    def __init__(self, companies: Iterable[Company], reference: Iterable[Company] = ()) -> None:
+        companies = tuple(companies)
+        self._tickers = Tickers(companies)
         self._automaton = ahocorasick.Automaton()
-        for key in names.keys() | tickers.keys():
-            self._automaton.add_word(
-                key, tuple(each[key] for each in (names, tickers) if key in each)
-            )
+        for key, name in names_of(companies, reference).items():
+            self._automaton.add_word(key, name)
         self._automaton.make_automaton()
 
     def resolve(self, title: str, lead: str = "") -> tuple[Mention, ...]:
         """Return every mention, those of the title first, each in order of place.
 
         Mentions of one field never overlap; ``alias`` is the name as the watchlist writes it (or a
-        spelling derived from it), ``title[start:end]`` the text as it stands.
+        form derived from it), ``title[start:end]`` the text as it stands.
         """
-        found = self._find(title, "title")
-        return (*found, *self._find(lead, "lead")) if lead else tuple(found)
+        return tuple(found.mention for found in self.find(title, lead))
 
-    def _find(self, text: str, field: str) -> list[Mention]:
+    def find(self, title: str, lead: str = "") -> tuple[Found, ...]:
+        """Return what `resolve` does, each with the reason why it counts."""
+        read = (self._read("title", title), self._read("lead", lead) if lead else None)
+        fields = [field for field in read if field is not None]
+        if not fields:  # most items name nobody
+            return ()
+        if any(_is_doubtful(place.name) for field in fields for place in field.places):
+            fuller = _fuller(fields)
+            for field in fields:
+                field.places = list(_believable(field, fuller))
+        return tuple(
+            Found(
+                Mention(
+                    *(company, place.name.alias, field.name, place.start, place.end),
+                    relevance=relevance_of(field.name, field.text, place.start, place.end),
+                ),
+                place.name.why,
+            )
+            for field in fields
+            for place in field.places
+            if (company := place.company) is not None
+        )
+
+    def _read(self, field_name: str, text: str) -> _Field | None:
+        """Find the names that stand in a text on their own and in their case, longest first."""
         folded = fold(text)
-        places = [
-            (last + 1 - name.length, last + 1, name)
-            for last, names in self._automaton.iter(folded)
-            for name in names
-        ]
-        if not places:
-            return []
+        hits = list(self._automaton.iter(folded))
+        codes = list(self._tickers.find(text))
+        if not hits and not codes:
+            return None
         plain = unaccent(text)
-        sound = [
-            place for place in places if _is_bounded(plain, *place) and _has_case(plain, *place)
+        places = [
+            _Place(start, last + 1, name, _watched(name))
+            for last, name in hits
+            if _has_case(plain, start := last + 1 - name.length, name)
+            and _is_bounded(plain, start, last + 1, name)
         ]
-        if not sound:
-            return []
-        chosen = list(_leftmost_longest(sound))
-        if any(name.treacherous or name.single for _, _, name in chosen):
-            chosen = list(_believable(plain, folded, chosen))
-        return [
-            Mention(name.company, name.alias, field, start, end)
-            for start, end, name in chosen
-            if name.company is not None
-        ]
+        places += (
+            _Place(start, end, Name((company,), code, _CODE_LENGTH, is_code=True), company)
+            for start, end, company, code in codes
+        )
+        if not places:
+            return None
+        return _Field(field_name, plain, folded, list(_leftmost_longest(places)))
 
 
-_Place = tuple[int, int, _Name]
+def _watched(name: Name) -> str | None:
+    return name.owners[0] if name.owners and not name.owners[0].startswith(OTHER) else None
 
 
-def _name(company: str, alias: str) -> _Name:
-    plain = unaccent(alias)
-    single = not re.search(r"[\s.&]", plain)
-    word = fold(alias)
-    short = len(plain) <= 4
-    written_low = plain[:1].islower()
-    return _Name(
-        company,
-        alias,
-        len(alias),
-        exact=plain if short and plain == plain.upper() and plain != plain.lower() else None,
-        capital=not written_low
-        and plain[:1].isalpha()
-        and plain[:1].isascii()
-        and (short or (single and (word in ORDINARY or word in TREACHEROUS))),
-        treacherous=single and word in TREACHEROUS,
-        single=single and plain[:1].isascii(),
-        free_left=is_unspaced(alias[0]),
-        free_right=is_unspaced(alias[-1]),
-    )
+def _is_doubtful(name: Name) -> bool:
+    return name.treacherous or name.single or name.trust > Trust.FULL
 
 
-def _variants(alias: str) -> Iterator[str]:
-    """Yield the other usual spellings: "and" for "&", space for hyphen, two words joined, quotes
-    left out.
-    """
-    if " & " in alias:
-        yield alias.replace(" & ", " and ")
-    if "-" in alias:
-        yield alias.replace("-", " ")
-    words = alias.split(" ")
-    if len(words) == 2 and len(alias) > 8 and alias.replace(" ", "").isalpha():
-        yield "".join(words)
-    if fold(alias).endswith("'s"):
-        yield alias[:-2] + "s"
+def _fuller(fields: Iterable[_Field]) -> dict[str, int]:
+    """Return the companies that the item names in full, with the length of the longest such name."""
+    lengths: dict[str, int] = {}
+    for field in fields:
+        for place in field.places:
+            name = place.name
+            if name.trust <= Trust.FULL and not name.treacherous:
+                for owner in name.owners:
+                    lengths[owner] = max(name.length, lengths.get(owner, 0))
+    return lengths
 
 
-def _is_bounded(text: str, start: int, end: int, name: _Name) -> bool:
-    if name.ticker:
-        return _is_ticker(text, start, end)
+def _believable(field: _Field, fuller: Mapping[str, int]) -> Iterator[_Place]:
+    """Leave out persons, and words that nothing shows to be companies; say whom shared forms mean."""
+    sure: list[_Place] = []
+    doubtful: list[_Place] = []
+    last_end = -1
+    for place in field.places:
+        name = place.name
+        if name.single and context.is_other(
+            field.text, field.folded, place.start, place.end, name.common, name.trust > Trust.FULL
+        ):
+            continue
+        if name.single and name.trust > Trust.FULL and _is_surname(field, place):
+            continue
+        joint, last_end = last_end == place.start - 1 and field.text[last_end] == " ", place.end
+        if joint and name.single and name.trust > Trust.STATED:  # "Sony Ericsson" is neither
+            continue
+        named = [owner for owner in name.owners if fuller.get(owner, 0) > name.length]
+        if name.trust > Trust.FULL and len(named) == 1:
+            place = replace(place, company=named[0])
+        if name.trust is Trust.FULLER:
+            if len(named) == 1 and (not name.common or _has_cue(field, place)):
+                sure.append(place)
+        elif name.treacherous and not (named and name.trust is Trust.CUE):
+            (sure if _has_cue(field, place) else doubtful).append(place)
+        else:
+            sure.append(place)
+    if doubtful:
+        starts = {place.start for place in sure if place.company}
+        ends = {place.end for place in sure if place.company}
+        sure += (
+            place
+            for place in doubtful
+            if context.stands_in_list(field.folded, place.start, place.end, starts, ends)
+        )
+        sure.sort(key=lambda place: place.start)
+    yield from sure
+
+
+def _has_cue(field: _Field, place: _Place) -> bool:
+    return context.is_company(field.text, field.folded, place.start, place.end, field.informative)
+
+
+def _is_surname(field: _Field, place: _Place) -> bool:
+    return context.is_surname(field.text, place.start, field.informative, place.name.common)
+
+
+def _is_bounded(text: str, start: int, end: int, name: Name) -> bool:
     if start and not name.free_left:
         before = text[start - 1]
         if (before.isalnum() and not is_unspaced(before)) or before == "_":
             return False
         if before in ".,$" and text[start].isdigit():  # "$12.3M"
             return False
+        if before == "." and name.exact and _CODE_BEFORE.search(text, 0, start):  # ".SPX", "QNN.SN"
+            return False
         if before in "&'" and start > 1 and text[start - 2].isalnum():
             return False
     if end < len(text) and not name.free_right:
         after = text[end]
         if (after.isalnum() and not is_unspaced(after)) or after == "_":
+            return False
+        if after == "." and _is_code(text, start, end, name):
             return False
         if after == "&" and text[end + 1 : end + 2].isalnum():
             return False
@@ -201,101 +258,32 @@ def _is_bounded(text: str, start: int, end: int, name: _Name) -> bool:
     return True
 
 
-def _is_ticker(text: str, start: int, end: int) -> bool:
-    before = text[start - 1] if start else " "
-    if before.isalnum() or text[end : end + 1].isalnum():
+def _is_code(text: str, start: int, end: int, name: Name) -> bool:
+    """Say whether a name's letters are a code with its place: "CBS.UL" is a private company."""
+    if not text[start:end].isupper() or not _PLACE_OF_CODE.match(text, end):
         return False
-    if before == "$" or _EXCHANGE_BEFORE.search(text, max(0, start - 12), start):
-        return True
-    return (before == "(" and text[end : end + 1] == ")") or bool(_EXCHANGE_AFTER.match(text, end))
+    return name.trust > Trust.FULL or text.startswith("UL", end + 1)
 
 
-def _has_case(text: str, start: int, end: int, name: _Name) -> bool:
+def _has_case(text: str, start: int, name: Name) -> bool:
     if name.exact is not None:
-        return text[start:end] == name.exact
+        return text.startswith(name.exact, start)
+    if name.trust is Trust.CUE and not name.single:  # "American Axle", not "American axle"
+        written = text[start : start + name.length]
+        return written.istitle() or written.isupper() or written == name.alias
     return not name.capital or text[start].isupper()
 
 
 def _leftmost_longest(places: list[_Place]) -> Iterator[_Place]:
-    places.sort(key=lambda place: (place[0], -place[1]))
+    places.sort(key=lambda place: (place.start, -place.end))
     reached = 0
     for place in places:
-        if place[0] >= reached:
-            reached = place[1]
+        if place.start >= reached:
+            reached = place.end
             yield place
 
 
-def _believable(text: str, folded: str, places: list[_Place]) -> Iterator[_Place]:
-    """Leave out persons, and ordinary words that nothing shows to be companies."""
-    informative = _capitals_inform(text)
-    sure: list[_Place] = []
-    doubtful: list[_Place] = []
-    for place in places:
-        start, end, name = place
-        if (
-            name.single
-            and not _is_possessive(folded, end)
-            and _word_before(folded, start) in GIVEN_NAMES
-        ):
-            continue
-        if name.treacherous and not _is_company(text, folded, start, end, informative):
-            doubtful.append(place)
-        else:
-            sure.append(place)
-    if doubtful:
-        ends = {end: name for _, end, name in sure if name.company}
-        starts = {start: name for start, _, name in sure if name.company}
-        for place in doubtful:
-            before = _LIST_BEFORE.search(folded, max(0, place[0] - 8), place[0])
-            after = _LIST_AFTER.match(folded, place[1])
-            if (before and before.start() in ends) or (after and after.end() in starts):
-                sure.append(place)
-        sure.sort(key=lambda place: place[0])
-    yield from sure
-
-
-def _is_company(text: str, folded: str, start: int, end: int, informative: bool) -> bool:
-    after = _WORD_AFTER.match(folded, end)
-    word_after = after.group(1).replace(".", "").removesuffix("'s") if after else ""
-    if _is_possessive(folded, end) or word_after in ACTS:
-        return True
-    first = _STARTS_SENTENCE.search(text, max(0, start - 4), start) is not None
-    if first and word_after in ACTS_WHEN_FIRST:
-        return True
-    if _ITEM_BEFORE.search(text, max(0, start - 14), start) and _ITEM_AFTER.match(text, end):
-        return True
-    if first or not informative:
-        return False
-    touches_after = after is not None and text[after.start(1)].isupper()
-    before = _WORD_BEFORE.search(text, max(0, start - 40), start)
-    touches_before = before is not None and before.group(1)[0].isupper()
-    return not touches_after and not touches_before
-
-
-def _capitals_inform(text: str) -> bool:
-    """Say whether the text is in sentence case: most of its longer words begin small."""
-    words = _LONG_WORD.findall(text)
-    small = [word for word in words if word[0].islower()]
-    return len(small) * 2 > len(words)
-
-
-def _is_possessive(folded: str, end: int) -> bool:
-    return folded.startswith("'s", end)
-
-
-def _word_before(folded: str, start: int) -> str:
-    before = _WORD_BEFORE.search(folded, max(0, start - 20), start)
-    return before.group(1) if before else ""
-
-
+_CODE_LENGTH = 1000  # a code says more than any short form
+_CODE_BEFORE = re.compile(r"(?:^|[\sA-Z\d])\.$")
+_PLACE_OF_CODE = re.compile(r"\.[A-Z]{1,2}\b")
 _CONTRACTION = re.compile(r"'(?:s|ll|d|re|ve|t)\b", re.IGNORECASE)
-_EXCHANGE_BEFORE = re.compile(r"\b(?:NYSE|NASDAQ|Nasdaq|LSE|TSX|ASX|HKEX|SSE|SZSE|OTC)\s?:\s?$")
-_EXCHANGE_AFTER = re.compile(r"\.[A-Z]{1,3}\b")
-_WORD_AFTER = re.compile(r" ([\w.']+)")
-_WORD_BEFORE = re.compile(r"([\w.']+) $")
-_LONG_WORD = re.compile(r"[A-Za-z]{4,}")
-_LIST_BEFORE = re.compile(r"(?:, and |, | and | & |/)$")
-_LIST_AFTER = re.compile(r", and |, | and | & |/")
-_ITEM_BEFORE = re.compile(r"(?:, and|,| and| on| [Ff]eaturing) $")
-_ITEM_AFTER = re.compile(r"(?:,? and|,) [A-Z]|\.?$")
-_STARTS_SENTENCE = re.compile(r"(?:^|[.:?!\"'(-] ?)$")

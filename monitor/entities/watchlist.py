@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitor.domain import Company
+from monitor.entities.codes import credit_code_is_valid, isin_is_valid, lei_is_valid
 from monitor.entities.fold import fold, is_unspaced
+from monitor.entities.listings import join_listings, strangers
+from monitor.entities.table import Table
 from monitor.errors import ConfigError
 
-COLUMNS = ("name", "aliases", "ticker", "isin")
+COLUMNS = (
+    *("name", "aliases", "ticker", "isin", "ric", "lei", "credit_code"),
+    *("parent", "sector", "country", "groups"),
+)
 MAX_NAME = 120  # characters; a longer one is nearly always a missing quote
 
 
@@ -23,6 +27,28 @@ class Watchlist:
 
     companies: tuple[Company, ...]
     warnings: tuple[str, ...] = ()
+    #: What the column asked for with `load_listings` says of each company, by its id.
+    ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """The id of each subsidiary's parent."""
+        return {company.id: company.parent for company in self.companies if company.parent}
+
+    def ancestors(self, company_id: str) -> tuple[str, ...]:
+        """Return the ids of a company's parent, of the parent's parent, and so on.
+
+        Examples
+        --------
+        >>> watched = Watchlist((Company("a", "A"), Company("b", "B", parent="a")))
+        >>> watched.ancestors("b"), watched.ancestors("a")
+        (('a',), ())
+        """
+        parents, above = self.parents, []
+        while parent := parents.get(company_id):
+            above.append(parent)
+            company_id = parent
+        return tuple(above)
 
 
 def load_watchlist(path: Path) -> Watchlist:
@@ -31,9 +57,10 @@ def load_watchlist(path: Path) -> Watchlist:
     Parameters
     ----------
     path
-        A UTF-8 CSV file with a header. Columns, in any order and any case: ``name``; ``aliases``,
-        separated by semicolons; optional ``ticker`` and ``isin``. Other columns are ignored with a
-        warning.
+        A UTF-8 CSV file with a header. Columns, in any order and any case: ``name``, and all
+        optional: ``aliases`` (several separated by semicolons, as are ``ric`` and ``groups``),
+        ``ticker``, ``isin``, ``ric``, ``lei``, ``credit_code``, ``parent`` (a name of the same
+        file), ``sector``, ``country``, ``groups``. Other columns are ignored with a warning.
 
     Raises
     ------
@@ -41,43 +68,69 @@ def load_watchlist(path: Path) -> Watchlist:
         The file cannot be read, or a row is wrong; the message names file and line and what to
         change.
     """
-    rows = _rows(path, _read(path))
-    try:
-        _, header = next(rows)
-    except StopIteration:
-        raise ConfigError(
-            f"{path}: the watchlist is empty; write a header line `name,aliases` and one "
-            "company per line"
-        ) from None
-    columns = [fold(cell).strip() for cell in header]
-    if "name" not in columns:
-        raise ConfigError(
-            f"{path}:1: no column `name` among {', '.join(map(repr, header))}; the first line "
-            "must be a "
-            "comma-separated header such as `name,aliases,ticker,isin`"
-        )
-    if doubled := {column for column in columns if column and columns.count(column) > 1}:
-        raise ConfigError(f"{path}:1: column `{min(doubled)}` is given twice; remove one")
-    ignored = [column for column in columns if column not in COLUMNS]
+    table = Table(path, "name")
     warnings = tuple(
         f"{path}:1: column `{column}` is not used; known columns are {', '.join(COLUMNS)}"
-        for column in ignored
+        for column in table.columns
+        if column not in COLUMNS
     )
     companies: list[Company] = []
     seen = _Seen(path)
-    for line, cells in rows:
-        if len(cells) != len(columns):
-            raise ConfigError(
-                f"{path}:{line}: {len(cells)} fields where the header has {len(columns)}; "
-                "complete the row, or "
-                "put quotes around a field that holds a comma"
-            )
-        company = _company(f"{path}:{line}", dict(zip(columns, map(str.strip, cells), strict=True)))
+    parents: list[tuple[str, str]] = []  # where, and the name given, of each company
+    for line, cells in table.rows():
+        company = _company(f"{path}:{line}", cells)
         seen.add(line, company)
         companies.append(company)
-    if not companies:
-        raise ConfigError(f"{path}: the watchlist has a header and no company; add one per line")
-    return Watchlist(tuple(companies), warnings)
+        parents.append((f"{path}:{line}", cells.get("parent", "")))
+    return Watchlist(_with_parents(companies, parents, seen), warnings)
+
+
+def load_listings(path: Path, id_column: str, name_column: str = "name") -> Watchlist:
+    """Read a list in which a company may stand several times, once for each of its listings.
+
+    Parameters
+    ----------
+    path
+        As of `load_watchlist`; columns that it does not know are ignored without a warning.
+    id_column
+        The column that tells listings apart, a code of an exchange say; rows that name one company
+        are joined, and `Watchlist.ids` has all their codes.
+    name_column
+        The column of the names.
+
+    Raises
+    ------
+    ConfigError
+        As of `load_watchlist`; or the columns are not there.
+    """
+    table = Table(path, fold(name_column), fold(id_column))
+    listings: list[tuple[Company, str]] = []
+    for line, cells in table.rows():
+        where = f"{path}:{line}"
+        code = cells[fold(id_column)]
+        if not code:
+            raise ConfigError(f"{where}: no `{id_column}`; complete the row or remove it")
+        company = _company(where, {**cells, "name": cells[fold(name_column)], "parent": ""})
+        listings.append((company, code))
+    joined, ids = join_listings(listings)
+    return Watchlist(joined, ids=ids)
+
+
+def load_reference(paths: Iterable[Path], watched: Iterable[Company]) -> tuple[Company, ...]:
+    """Read lists of companies that are not watched: watchlists, or what ``entities import`` writes.
+
+    Those that are watched are left out.
+
+    Raises
+    ------
+    ConfigError
+        As of `load_watchlist`.
+    """
+    rows = []
+    for path in paths:
+        for line, cells in Table(path, "name").rows():
+            rows.append((_company(f"{path}:{line}", {**cells, "parent": ""}), ""))
+    return strangers(join_listings(rows)[0], watched)
 
 
 def slug(name: str) -> str:
@@ -91,81 +144,80 @@ def slug(name: str) -> str:
     return re.sub(r"[\W_]+", "-", fold(name)).strip("-")
 
 
-def isin_is_valid(isin: str) -> bool:
-    """Check the form and the check digit of an ISIN (ISO 6166: letters as 10..35, then Luhn).
-
-    Examples
-    --------
-    >>> isin_is_valid("US0378331005"), isin_is_valid("US0378331006")
-    (True, False)
-    """
-    if not re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", isin):
-        return False
-    digits = [int(digit) for char in isin for digit in str(int(char, 36))]
-    doubled = [digit * 2 if place % 2 else digit for place, digit in enumerate(reversed(digits))]
-    return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0
+_CODES: tuple[tuple[str, str, Callable[[str], bool], str], ...] = (
+    ("isin", "ISIN", isin_is_valid, "12 characters, the last a check digit"),
+    ("lei", "LEI", lei_is_valid, "20 characters, the last two check digits"),
+    (
+        *("credit_code", "unified social credit code"),
+        credit_code_is_valid,
+        "18 characters, the last a check character",
+    ),
+)
 
 
-def _read(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot read the watchlist: {error.strerror}; check the path"
-        ) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as `CSV "
-            "UTF-8`"
-        ) from None
-
-
-def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line each row starts at, and its cells; blank lines are left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ConfigError(
-                f"{path}:{line}: torn row ({error}); close the quotes, or double a quote inside "
-                "a quoted field"
-            ) from None
-        if any(cell.strip() for cell in cells):
-            yield line, cells
-        line = reader.line_num + 1
-
-
-def _company(where: str, cells: dict[str, str]) -> Company:
+def _company(where: str, cells: Mapping[str, str]) -> Company:
     name = cells["name"]
-    aliases = tuple(
-        dict.fromkeys(
-            alias for part in cells.get("aliases", "").split(";") if (alias := part.strip())
-        )
-    )
+    aliases = _several(cells, "aliases")
     for alias in (name, *aliases):
         _check_name(where, alias)
-    isin = cells.get("isin", "").upper()
-    if isin and not isin_is_valid(isin):
-        raise ConfigError(
-            f"{where}: ISIN {isin!r} of {name!r} is not valid (12 characters, the last a check "
-            "digit); "
-            "correct it or leave the field empty"
-        )
-    ticker = cells.get("ticker", "").lstrip("$").upper()
+    codes: dict[str, str | None] = {}
+    for column, called, is_valid, form in _CODES:
+        code = cells.get(column, "").upper()
+        if code and not is_valid(code):
+            raise ConfigError(
+                f"{where}: {called} {code!r} of {name!r} is not valid ({form}); "
+                "correct it or leave the field empty"
+            )
+        codes[column] = code or None
+    rics = _several(cells, "ric")
+    for ric in rics:
+        if not _RIC.fullmatch(ric):
+            raise ConfigError(
+                f"{where}: instrument code {ric!r} of {name!r} is not a code with its place, such as "
+                "`T.N` or `600519.SS`; correct it, or put a bare ticker into the `ticker` column"
+            )
     return Company(
         id=slug(name),
         name=name,
         aliases=tuple(alias for alias in aliases if alias != name),
-        ticker=ticker or None,
-        isin=isin or None,
+        ticker=cells.get("ticker", "").lstrip("$").upper() or None,
+        rics=rics,
+        sector=cells.get("sector") or None,
+        country=cells.get("country") or None,
+        groups=_several(cells, "groups"),
+        **codes,
     )
+
+
+def _several(cells: Mapping[str, str], column: str) -> tuple[str, ...]:
+    parts = (part.strip() for part in cells.get(column, "").split(";"))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _with_parents(
+    companies: list[Company], parents: list[tuple[str, str]], seen: _Seen
+) -> tuple[Company, ...]:
+    """Put the id of the company that each `parent` names in its place."""
+    found: dict[str, str] = {}
+    for company, (where, name) in zip(companies, parents, strict=True):
+        if not name:
+            continue
+        parent = seen.owner(name)
+        if parent is None:
+            raise ConfigError(
+                f"{where}: parent {name!r} of {company.name!r} is not in this watchlist; add a row "
+                "for it, or leave the field empty"
+            )
+        found[company.id] = parent
+        above = company.id
+        while above in found:
+            above = found[above]
+            if above == company.id:
+                raise ConfigError(
+                    f"{where}: {company.name!r} would be its own parent, by way of {name!r}; "
+                    "correct the `parent` fields"
+                )
+    return tuple(replace(company, parent=found.get(company.id)) for company in companies)
 
 
 def _check_name(where: str, name: str) -> None:
@@ -210,3 +262,11 @@ class _Seen:
                     f"{where}: {name!r} already names {owner!r} (line {line_before}); keep it "
                     "in one of the two rows"
                 )
+
+    def owner(self, name: str) -> str | None:
+        """Return the id of the company that has this name or alias."""
+        _, owner = self._names.get(fold(name), (0, None))
+        return owner
+
+
+_RIC = re.compile(r"[A-Za-z\d-]{1,12}\.[A-Za-z]{1,3}")

@@ -6,15 +6,16 @@ General English; edit freely, tests guard the effect.
 from __future__ import annotations
 
 ORDINARY = frozenset({
-    "alphabet", "amazon", "apple", "berkshire", "carnival", "caterpillar", "coach", "coke",
-    "constellation", "corning", "cruise", "dell", "diamond", "dominion", "dover", "eagle",
-    "entergy", "equinox", "expedia", "fastenal", "ford", "fortune", "general", "genuine",
-    "glencore", "goldman", "hess", "honest", "humana", "intel", "intuit", "kellogg", "king", "lam",
-    "lincoln", "massey", "merck", "monster", "mosaic", "nasdaq", "news", "nike", "oracle", "palo",
-    "paramount", "philips", "polo", "raymond", "regions", "robinhood", "roche", "salesforce", "sap",
-    "shell", "sherwin", "snap", "snowflake", "southern", "sprint", "square", "staples", "steel",
-    "sun", "sunrise", "sybase", "tandem", "tapestry", "tesla", "textron", "travelers", "twitter",
-    "ups", "vale", "viacom", "virgin", "wolf", "yellow", "zoom",
+    "airbus", "alphabet", "amazon", "apache", "apple", "berkshire", "carnival", "caterpillar",
+    "coach", "coke", "constellation", "corning", "cruise", "dell", "diamond", "dominion", "dover",
+    "eagle", "entergy", "equinox", "expedia", "fastenal", "fiat", "ford", "fortune", "general",
+    "genuine", "glencore", "goldman", "hess", "honest", "humana", "intel", "intuit", "kellogg",
+    "king", "kraft", "lam", "lincoln", "massey", "merck", "monster", "mosaic", "nasdaq", "news",
+    "nike", "oracle", "palo", "paramount", "philips", "polo", "raymond", "regions", "robinhood",
+    "roche", "salesforce", "sap", "shell", "sherwin", "snap", "snowflake", "southern", "sprint",
+    "square", "staples", "steel", "sun", "sunrise", "sybase", "tandem", "tapestry", "tesla",
+    "textron", "travelers", "twitter", "ups", "vale", "viacom", "virgin", "wolf", "yahoo", "yellow",
+    "zoom",
 })  # fmt: skip
 """Names that need a capital: in lower case they are ordinary words or other things."""
 
@@ -50,7 +51,7 @@ ACTS = frozenset({
     "mulls", "names", "nv", "offers", "opens", "ousted", "ousts", "pays", "picks", "plans", "plc",
     "posted", "posts", "pulls", "pushes", "raises", "recalls", "receives", "rejects", "reported",
     "reports", "resumes", "reveals", "sa", "said", "says", "scraps", "seeks", "sees", "sells",
-    "sets", "settles", "shareholders", "shows", "shuts", "signs", "slashes", "spa", "spokesman",
+    "sets", "settles", "shareholders", "shares", "shows", "shuts", "signs", "slashes", "spa", "spokesman",
     "spokeswoman", "starts", "stock", "sued", "sues", "suspends", "swings", "takes", "taps",
     "tells", "tops", "unveils", "urges", "vow", "vows", "wants", "warns", "weighs", "wins",
     "wireless",
@@ -71,25 +72,75 @@ GIVEN_NAMES = frozenset({
     "bob", "brandon", "brian", "bruce", "carl", "carlos", "carol", "catherine", "charles",
     "charlie", "chris", "christine", "christopher", "claire", "craig", "cynthia", "dan", "daniel",
     "dave", "david", "deborah", "dennis", "diane", "donald", "donna", "doris", "dorothy", "doug",
-    "douglas", "ed", "edward", "elizabeth", "emily", "emma", "eric", "erik", "eva", "frances",
-    "francis", "frank", "fred", "gary", "george", "gerald", "glenn", "greg", "harold", "harrison",
-    "harry", "heather", "helen", "henry", "howard", "ian", "jack", "jacob", "jake", "james",
-    "jamie", "jane", "janet", "jason", "jay", "jean", "jeff", "jeffrey", "jennifer", "jeremy",
-    "jerry", "jessica", "jim", "jimmy", "joan", "joe", "joel", "john", "johnny", "jonathan", "jose",
-    "joseph", "joshua", "juan", "judy", "julia", "julie", "justin", "karen", "kate", "katherine",
-    "kathleen", "keith", "kelly", "ken", "kenneth", "kevin", "kim", "kurt", "kyle", "larry",
-    "laura", "lauren", "lee", "leo", "leon", "linda", "lisa", "louis", "lucas", "luis", "luke",
-    "lynn", "marc", "margaret", "maria", "marie", "mark", "martin", "mary", "matt", "matthew",
-    "michael", "michelle", "mike", "nancy", "nathan", "neil", "nicholas", "nick", "nicole", "noah",
-    "oliver", "oscar", "pamela", "pat", "patricia", "patrick", "paul", "pedro", "peter", "phil",
-    "philip", "rachel", "ralph", "randy", "ray", "raymond", "rebecca", "richard", "rick", "rob",
-    "robert", "robin", "roger", "ron", "ronald", "rose", "ross", "roy", "russell", "ruth", "ryan",
-    "sam", "samuel", "sandra", "sara", "sarah", "scott", "sean", "sharon", "simon", "sophie",
-    "stephanie", "stephen", "steve", "steven", "stuart", "sue", "susan", "ted", "teresa", "terry",
-    "thomas", "tim", "timothy", "todd", "tom", "tony", "tyler", "victor", "victoria", "vincent",
-    "walter", "wayne", "wendy", "will", "william", "zach",
+    "douglas", "ed", "edward", "eli", "elizabeth", "emily", "emma", "eric", "erik", "ethan", "eva",
+    "frances", "francis", "frank", "fred", "gary", "george", "gerald", "glenn", "greg", "harold",
+    "harrison", "harry", "heather", "helen", "henry", "howard", "ian", "jack", "jacob", "jake",
+    "james", "jamie", "jane", "janet", "jason", "jay", "jean", "jeff", "jeffrey", "jennifer",
+    "jeremy", "jerry", "jessica", "jim", "jimmy", "joan", "joe", "joel", "john", "johnny",
+    "jonathan", "jose", "joseph", "joshua", "juan", "judy", "julia", "julie", "julius", "justin",
+    "karen", "kate", "katherine", "kathleen", "keith", "kelly", "ken", "kenneth", "kevin", "kim",
+    "kurt", "kyle", "larry", "laura", "lauren", "lee", "leo", "leon", "linda", "lisa", "louis",
+    "lucas", "luis", "luke", "lynn", "marc", "margaret", "maria", "marie", "mark", "martin", "mary",
+    "matt", "matthew", "meredith", "michael", "michelle", "mike", "nancy", "nathan", "neil",
+    "nicholas", "nick", "nicole", "noah", "oliver", "oscar", "pamela", "pat", "patricia", "patrick",
+    "paul", "pedro", "peter", "phil", "philip", "rachel", "ralph", "randy", "ray", "raymond",
+    "rebecca", "richard", "rick", "rob", "robert", "robin", "roger", "ron", "ronald", "rose",
+    "ross", "roy", "russell", "ruth", "ryan", "sam", "samuel", "sandra", "sara", "sarah", "scott",
+    "sean", "sharon", "simon", "sophie", "stephanie", "stephen", "steve", "steven", "stuart", "sue",
+    "susan", "ted", "teresa", "terry", "thomas", "tim", "timothy", "todd", "tom", "tony", "tyler",
+    "victor", "victoria", "vincent", "walt", "walter", "wayne", "wendy", "will", "william", "zach",
 })  # fmt: skip
 """Common given names: what follows is a person, not the company that bears the same name."""
+
+SURNAMES = frozenset({
+    "adams", "alexander", "allen", "anderson", "arnold", "bailey", "baker", "barnes", "bell",
+    "bennett", "black", "boyd", "bradley", "brooks", "brown", "bryant", "burns", "butler",
+    "campbell", "carter", "clark", "cole", "coleman", "collins", "cook", "cooper", "cox",
+    "crawford", "cunningham", "daniels", "davis", "dixon", "dunn", "edwards", "elliott", "ellis",
+    "evans", "ferguson", "fernandez", "fisher", "foster", "fox", "freeman", "garcia", "gardner",
+    "gibson", "gonzalez", "gordon", "graham", "grant", "gray", "green", "griffin", "hall",
+    "hamilton", "hansen", "harris", "harrison", "hart", "hawkins", "hayes", "henderson", "hicks",
+    "hill", "hoffman", "holmes", "howard", "hughes", "hunt", "hunter", "jackson", "jacobs",
+    "jenkins", "johnson", "jones", "jordan", "kelley", "kelly", "kennedy", "knight", "lewis",
+    "long", "lopez", "marshall", "martin", "martinez", "mason", "mcdonald", "meyer", "miller",
+    "mills", "mitchell", "moore", "morgan", "morris", "murphy", "murray", "myers", "nelson",
+    "nichols", "olson", "owens", "palmer", "parker", "patel", "patterson", "payne", "perez",
+    "perry", "peters", "peterson", "phillips", "pierce", "porter", "powell", "price", "reed",
+    "reynolds", "rice", "richardson", "rivera", "roberts", "robertson", "robinson", "rodriguez",
+    "rogers", "rose", "ross", "russell", "sanders", "schmidt", "shaw", "simmons", "simpson",
+    "smith", "snyder", "spencer", "stephens", "stevens", "stewart", "stone", "sullivan", "taylor",
+    "thompson", "tucker", "turner", "wagner", "walker", "wallace", "ward", "warren", "watson",
+    "weaver", "webb", "wells", "west", "white", "williams", "wilson", "wood", "woods", "wright",
+    "young",
+})  # fmt: skip
+"""Common surnames: of a long name that begins with one, it is no short form by itself."""
+
+TITLES = frozenset({
+    "dame", "gen", "general", "gov", "governor", "judge", "justice", "lord", "mayor", "minister",
+    "miss", "mr", "mrs", "ms", "president", "prof", "professor", "rep", "representative",
+    "secretary", "sen", "senator", "sheriff", "sir",
+})  # fmt: skip
+"""Words before a surname."""
+
+ROLES = frozenset({
+    "analyst", "boss", "ceo", "cfo", "chairman", "chief", "coo", "director", "economist",
+    "executive", "founder", "lawyer", "manager", "spokesman", "spokeswoman", "strategist",
+})  # fmt: skip
+"""Words before a person's name."""
+
+OTHER_BODIES = frozenset({
+    "academy", "airport", "archipelago", "arena", "avenue", "basin", "bay", "beach", "bridge",
+    "canyon", "castle", "cathedral", "center", "centre", "church", "clinic", "college", "council",
+    "county", "creek", "delta", "district", "field", "fields", "forest", "foundation", "harbor",
+    "harbour", "health", "hill", "hills", "hospital", "institute", "island", "islands", "lake",
+    "library", "mountain", "mountains", "museum", "observatory", "park", "peninsula", "prize",
+    "river", "road", "school", "seminary", "square", "stadium", "state", "street", "theater",
+    "theatre", "town", "township", "university", "valley", "village",
+})  # fmt: skip
+"""Words that make another body, or a place, of the name before them: "Ford Health", "Vale Foundation"."""
+
+PRESS_WORDS = frozenset({"agency", "daily", "news", "newspaper", "shimbun", "weekly"})
+"""Small words that make a paper or an agency of a short form: "Asahi newspaper"."""
 
 DECOYS = (
     "palm beach", "palm beaches", "palm springs", "palm coast", "palm desert", "palm bay",
@@ -109,7 +160,9 @@ DECOYS = (
     "price target", "price targets", "nato target", "total revenue", "total revenues",
     "total debt", "total capital", "total loss", "total compensation", "apple juice",
     "apple cider", "apple pie", "apple growers", "tesla coil", "delta variant", "river delta",
-    "orange county", "orange juice",
+    "orange county", "orange juice", "the nasdaq", "nasdaq composite", "nasdaq 100",
+    "nasdaq futures", "nasdaq index", "nasdaq-listed", "dow jones industrial",
+    "dow jones industrials",
 )  # fmt: skip
 """Well-known phrases in which the word is not the company; they match nobody and, being longer,
 they win."""

@@ -27,6 +27,7 @@ from monitor.domain import (
     DateStatus,
     Dimension,
     Mention,
+    Relevance,
     RiskMatch,
     from_micros,
     to_micros,
@@ -260,7 +261,8 @@ def _items(connection: Connection, rows: Sequence[RowMapping]) -> list[Classifie
         part = ids[begin : begin + KEYS_PER_QUERY]
         for row in connection.execute(select(mentions).where(mentions.c.article_id.in_(part))):
             mention = Mention(
-                row.company_id, row.alias, row.field, row.start, row.end, row.sentiment, row.score
+                *(row.company_id, row.alias, row.field, row.start, row.end),
+                *(row.sentiment, row.score, Relevance(row.relevance) if row.relevance else None),
             )
             named.setdefault((row.article_id, row.revision), []).append(mention)
     return [_item(row, named.get((row["id"], row["revision"]), [])) for row in rows]
@@ -320,6 +322,7 @@ def _mention_rows(item: ClassifiedArticle) -> list[dict[str, Any]]:
             "end": mention.end,
             "sentiment": mention.sentiment,
             "score": mention.score,
+            "relevance": mention.relevance,
         }
         for mention in first.values()
     ]

@@ -21,6 +21,13 @@ def replace(connection: Connection, watched: Iterable[Company]) -> None:
             "aliases": list(company.aliases),
             "ticker": company.ticker,
             "isin": company.isin,
+            "rics": list(company.rics),
+            "lei": company.lei,
+            "credit_code": company.credit_code,
+            "parent": company.parent,
+            "sector": company.sector,
+            "country": company.country,
+            "groups": list(company.groups),
         }
         for company in watched
     ]
@@ -33,5 +40,15 @@ def load(store: Store) -> tuple[Company, ...]:
     with store.read() as connection:
         rows = connection.execute(select(companies).order_by(companies.c.name)).all()
     return tuple(
-        Company(row.id, row.name, tuple(row.aliases), row.ticker, row.isin) for row in rows
+        Company(
+            *(row.id, row.name, tuple(row.aliases), row.ticker, row.isin),
+            rics=tuple(row.rics),
+            lei=row.lei,
+            credit_code=row.credit_code,
+            parent=row.parent,
+            sector=row.sector,
+            country=row.country,
+            groups=tuple(row.groups),
+        )
+        for row in rows
     )

@@ -79,6 +79,7 @@ mentions = Table(
     Column("end", Integer, nullable=False),
     Column("sentiment", Text),  # towards the company
     Column("score", Float),
+    Column("relevance", String(8)),
     Index(None, "article_id"),
     Index(None, "published_us"),
     sqlite_with_rowid=False,
@@ -120,6 +121,13 @@ companies = Table(
     Column("aliases", JSON, nullable=False),
     Column("ticker", Text),
     Column("isin", Text),
+    Column("rics", JSON, nullable=False, server_default=text("'[]'")),
+    Column("lei", String(20)),
+    Column("credit_code", String(18)),
+    Column("parent", Text),
+    Column("sector", Text),
+    Column("country", Text),
+    Column("groups", JSON, nullable=False, server_default=text("'[]'")),
 )
 
 # Story alerts begin as signals: written with the article, consumed by the alert stage.

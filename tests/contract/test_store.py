@@ -387,7 +387,17 @@ def test_the_watchlist_is_replaced(store: Store) -> None:
         with store.write() as connection:
             companies.replace(connection, watched)
 
-    acme, zenith = Company("acme", "Acme", ("ACME Inc",), "ACM"), Company("zenith", "Zenith")
+    acme = Company(
+        *("acme", "Acme", ("ACME Inc",), "ACM", "US0378331005"),
+        rics=("ACM.N", "ACM.L"),
+        lei="5493001KJTIIGC8Y1R12",
+        credit_code="91350100M000100Y43",
+        parent="zenith",
+        sector="Tools",
+        country="US",
+        groups=("core", "long only"),
+    )
+    zenith = Company("zenith", "Zenith")
     keep([zenith, acme])
     assert companies.load(store) == (acme, zenith)
     keep([])

@@ -10,6 +10,7 @@ from monitor.domain import (
     ClassifiedArticle,
     DateStatus,
     Mention,
+    Relevance,
     RiskMatch,
     digest,
     revision_of,
@@ -55,7 +56,10 @@ def classified(
         sentiment_probability=None if sentiment is None else 0.8,
         score=score,
         mentions=tuple(
-            Mention(company, company.title(), field, place * 10, place * 10 + 4)
+            Mention(
+                *(company, company.title(), field, place * 10, place * 10 + 4),
+                relevance=Relevance.TITLE if field == "title" else Relevance.LEAD,
+            )
             for place, company in enumerate(companies)
         ),
         risks=tuple(risks),

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.entities import load_watchlist
-from monitor.entities.watchlist import isin_is_valid, slug
+from monitor.entities.codes import isin_is_valid
+from monitor.entities.watchlist import load_listings, load_reference, slug
 from monitor.errors import ConfigError
 
 
@@ -16,13 +17,13 @@ def write(folder: Path, content: str | bytes) -> Path:
 
 
 def test_reads_every_column_in_any_order_and_case(tmp_path: Path) -> None:
-    text = "\ufeffISIN,Name,Aliases,Ticker,Sector\n"
+    text = "\ufeffISIN,Name,Aliases,Ticker,Note\n"
     text += "US0378331005,Apple,Apple Inc; 苹果 ;,$aapl,tech\n\n,工商银行,工行,,\n"
     watchlist = load_watchlist(write(tmp_path, text))
     apple, icbc = watchlist.companies
     assert (apple.id, apple.aliases, apple.ticker) == ("apple", ("Apple Inc", "苹果"), "AAPL")
     assert (apple.isin, icbc.id, icbc.ticker, icbc.isin) == ("US0378331005", "工商银行", None, None)
-    assert len(watchlist.warnings) == 1 and "`sector`" in watchlist.warnings[0]
+    assert len(watchlist.warnings) == 1 and "`note`" in watchlist.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,75 @@ def test_the_desk_watchlist_loads(shared_data: Path) -> None:
     watchlist = load_watchlist(shared_data / "replay" / "watchlist.csv")
     assert len(watchlist.companies) == 136
     assert not watchlist.warnings
+
+
+FULL = (
+    "name,aliases,ticker,ric,isin,lei,credit_code,parent,sector,country,groups\n"
+    "Acme,,ACM,ACM.N; ACM.L,US0378331005,5493001KJTIIGC8Y1R12,,,Tools,US,core;long only\n"
+    "Bolt,Bolt Works,,,,,91350100M000100Y43,acme,,,\n"
+    "Nut,,,,,,,Bolt Works,,,\n"
+)
+
+
+def test_reads_what_is_said_of_a_company(tmp_path: Path) -> None:
+    watchlist = load_watchlist(write(tmp_path, FULL))
+    acme, bolt, nut = watchlist.companies
+    assert acme.rics == ("ACM.N", "ACM.L")
+    assert (acme.lei, acme.sector, acme.country) == ("5493001KJTIIGC8Y1R12", "Tools", "US")
+    assert acme.groups == ("core", "long only")
+    assert bolt.credit_code == "91350100M000100Y43"
+    assert (acme.parent, bolt.parent, nut.parent) == (None, "acme", "bolt")
+    assert watchlist.parents == {"bolt": "acme", "nut": "bolt"}
+    assert watchlist.ancestors("nut") == ("bolt", "acme")
+    assert not watchlist.warnings
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "says"),
+    [
+        ("Nail,,,NAIL,,,,,,,", 5, "instrument code 'NAIL'"),
+        ("Nail,,,,,5493001KJTIIGC8Y1R13,,,,,", 5, "LEI"),
+        ("Nail,,,,,,91350100M000100Y44,,,,", 5, "social credit code"),
+        ("Nail,,,,,,,Hammer,,,", 5, "parent 'Hammer'"),
+        ("Nail,,,,,,,Nail,,,", 5, "its own parent"),
+    ],
+)
+def test_a_wrong_column_names_line_and_remedy(
+    tmp_path: Path, row: str, line: int, says: str
+) -> None:
+    path = write(tmp_path, FULL + row + "\n")
+    with pytest.raises(ConfigError) as error:
+        load_watchlist(path)
+    assert str(error.value).startswith(f"{path}:{line}: ")
+    assert says in str(error.value)
+
+
+def test_parents_in_a_ring_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "name,parent\nA Co,B Co\nB Co,C Co\nC Co,A Co\n")
+    with pytest.raises(ConfigError, match="its own parent"):
+        load_watchlist(path)
+
+
+def test_listings_of_one_company_are_joined(tmp_path: Path) -> None:
+    text = "code,long name\nA.N,Acme Corp\nA.L,Acme\nM.N,Merck & Co\nM.DE,Merck KGaA\nX.N,Co Ltd\n"
+    listings = load_listings(write(tmp_path, text), "Code", "Long Name")
+    assert [company.name for company in listings.companies] == [
+        "Acme Corp",
+        "Merck & Co",
+        "Merck KGaA",
+    ]
+    assert listings.ids["acme-corp"] == {"A.N", "A.L"}
+    assert listings.ids["co-ltd"] == {"X.N"}  # a code that counts as missed: nobody is called so
+
+
+def test_a_listing_without_a_code_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "ric,name\nA.N,Acme\n,Bolt\n")
+    with pytest.raises(ConfigError, match=r":3: no `ric`"):
+        load_listings(path, "ric")
+
+
+def test_a_reference_leaves_out_whom_the_desk_watches(tmp_path: Path) -> None:
+    watched = load_watchlist(write(tmp_path, "name,ticker\nAcme,ACM\n")).companies
+    path = tmp_path / "reference.csv"
+    path.write_text("name,ticker\nAcme Inc,\nAcme Bolt Corp,\nThe Acme People,ACM\n", "utf-8")
+    assert [company.name for company in load_reference([path], watched)] == ["Acme Bolt Corp"]
