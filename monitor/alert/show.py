@@ -9,6 +9,7 @@ from datetime import datetime
 
 from monitor.alert.explain import explain
 from monitor.domain import Alert
+from monitor.store.alerts import AlertEvent
 
 EVIDENCE_SHOWN = 4
 
@@ -22,10 +23,22 @@ def as_text(alerts: Sequence[Alert], names: Mapping[str, str]) -> str:
     return "\n\n".join([*(_block(alert, names) for alert in shown), count])
 
 
-def as_json(alerts: Sequence[Alert]) -> str:
-    """Return a JSON list; times are ISO 8601 UTC."""
+def as_json(
+    alerts: Sequence[Alert], histories: Mapping[str, Sequence[AlertEvent]] | None = None
+) -> str:
+    """Return a JSON list; times are ISO 8601 UTC.
+
+    Parameters
+    ----------
+    histories
+        What happened to each alert, by its id; where given, each has its ``history``.
+    """
+    listed = [dataclasses.asdict(alert) for alert in alerts]
+    if histories is not None:
+        for fields in listed:
+            fields["history"] = [dataclasses.asdict(each) for each in histories[fields["id"]]]
     return json.dumps(
-        [dataclasses.asdict(alert) for alert in alerts],
+        listed,
         default=_plain,
         ensure_ascii=False,
         indent=1,

@@ -163,7 +163,7 @@ def _updated(alert: Alert, finding: Finding) -> Step:
         return Step(replace(grown, state=AlertState.FIRING, title=finding.title), "escalated")
     if alert.details.get("stage") == "rumour" and finding.mark == "" and finding.fires:
         return Step(replace(grown, title=finding.title), "confirmed")
-    if finding.fires and finding.severity >= alert.severity and _is_new(alert, finding):
+    if finding.fires and _is_new(alert, finding):
         return Step(replace(grown, title=finding.title), "developed")
     return Step(grown, None)
 

@@ -85,10 +85,15 @@ class StoryRule:
     def _strongest(self, item: ClassifiedArticle) -> RiskMatch:
         """The most severe match; at equal severity, the one that is more of a reason to act."""
         order = ("denied", "stale", "resolved", "rumour", "confirmed")
-        counted = self._counted(item)
-        grave = [risk for risk in counted if risk.severity >= self.min_severity]
-        news = [risk for risk in grave if not any(is_cause(risk, other) for other in grave)]
-        return max(news or counted, key=lambda risk: (risk.severity, order.index(risk.stage)))
+        return max(
+            self._news(item) or self._counted(item),
+            key=lambda risk: (risk.severity, order.index(risk.stage)),
+        )
+
+    def _news(self, item: ClassifiedArticle) -> list[RiskMatch]:
+        """The matches that are grave enough, less those that only tell why another came about."""
+        grave = [risk for risk in self._counted(item) if risk.severity >= self.min_severity]
+        return [risk for risk in grave if not any(is_cause(risk, other) for other in grave)]
 
     def withheld(self, item: ClassifiedArticle, names: Names) -> str | None:
         """Return why an item that concerns the rule does not count, or ``None`` when it does.
@@ -176,9 +181,8 @@ class StoryRule:
                 evidence=(evidence,),
                 events=frozenset(
                     other.event
-                    for other in self._counted(item)
-                    if other.severity >= self.min_severity
-                    and names.episodes.get(other.event) == names.episodes.get(risk.event)
+                    for other in self._news(item)
+                    if names.episodes.get(other.event) == names.episodes.get(risk.event)
                 ),
             )
 

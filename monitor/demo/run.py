@@ -80,7 +80,8 @@ def run_demo(
             _follow(service, clock, watch)
         told = alerts.latest(outside.store)
         names = {company.id: company.name for company in outside.companies}
-        print(alerts_as_json(told) if as_json else as_text(told, names))
+        histories = {alert.id: alerts.history(outside.store, alert.id) for alert in told}
+        print(alerts_as_json(told, histories) if as_json else as_text(told, names))
         if dashboard_port is not None:
             console.print(
                 f"\nthe dashboard stays at http://127.0.0.1:{dashboard_port} until Ctrl-C"

@@ -53,7 +53,7 @@ def finding(at: At, place: int = 0) -> Finding:
                 digest(f"{place} {at}"), "r", when, at.publisher, "T", None, "q", None, at.mark
             ),
         ),
-        events=frozenset({f"fraud_{at.severity}"}),
+        events=frozenset({"fraud"}),
     )
 
 
@@ -283,8 +283,21 @@ def test_what_is_told_makes_sense(gaps: list[tuple[float, str, int, str]]) -> No
 def test_the_explanation_grows_with_the_alert() -> None:
     (alert,) = run([At(0, severity=3), At(1, "y", severity=5)]).alerts.values()
     assert (alert.items, alert.publishers, alert.severity, alert.event) == (2, 2, 5, "fraud_5")
-    assert alert.details == {"rule": "at 1", "stage": "confirmed", "events": ["fraud_3", "fraud_5"]}
+    assert alert.details == {"rule": "at 1", "stage": "confirmed", "events": ["fraud_3", "fraud"]}
     assert (alert.started_at, alert.updated_at) == (T0, T0 + HOUR)
+
+
+def test_another_event_of_the_episode_is_told_once() -> None:
+    alert: Alert | None = None
+    told = []
+    for hour, event in enumerate(("fraud", "probe", "probe", "fraud")):
+        report = replace(finding(At(hour), hour), event=event, events=frozenset({event}))
+        for step in advance(alert, report, LIFE):
+            alert = step.alert
+            told.append(step.change)
+    assert told == ["fired", "developed", None, None]
+    assert alert is not None
+    assert alert.details["events"] == ["fraud", "probe"]
 
 
 def test_one_item_is_evidence_once() -> None:
