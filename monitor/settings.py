@@ -209,7 +209,7 @@ class StorySettings(Section):
 
 
 class SurgeSettings(Section):
-    """Surge alerts: volume or negativity leaves its own baseline."""
+    """Surge alerts: negative news, and its share of all news, leaves its own baseline."""
 
     dimensions: tuple[Dimension, ...] = Field(
         (Dimension.COMPANY, Dimension.TOPIC), description="`company`, `topic`."
@@ -217,11 +217,16 @@ class SurgeSettings(Section):
     windows_minutes: tuple[int, ...] = Field(
         (180, 1440), min_length=1, description="Widths of the trailing windows."
     )
-    min_negative: int = Field(5, ge=1, description="Least negative items in the window.")
-    negative_z: float = Field(3.5, gt=0, description="Least z of the negative items.")
-    min_items: int = Field(12, ge=1, description="Least items in the window, for volume alone.")
-    volume_z: float = Field(6.0, gt=0, description="Least z of the items, for volume alone.")
-    warmup_days: float = Field(3, ge=0, description="Days of stream before any surge is decided.")
+    min_negative: int = Field(
+        5, ge=1, description="Least negative items in the window; copies of a text count once."
+    )
+    negative_z: float = Field(4.5, gt=0, description="Least z of the negative items.")
+    share_z: float = Field(
+        2.0,
+        ge=0,
+        description="Least z of their share among the window's items, against its swing from day to day.",
+    )
+    warmup_days: float = Field(7, ge=0, description="Days of stream before any surge is decided.")
     history_days: float = Field(28, gt=0, description="Days a baseline looks back.")
     quiet_hours: float = Field(12, gt=0, description="Hours without surge that resolve an alert.")
     cooldown_hours: float = Field(

@@ -4,14 +4,18 @@ A key's expected count is its own rate times a stream-wide hour-of-week profile.
 would need months to fill; the whole stream fills them in a week or two.
 
 The test statistic is Anscombe's variance-stabilised difference (Anscombe 1948, *Biometrika* 35, 246-254),
-divided by the square root of the key's own over-dispersion, because news comes in clumps.
+divided by the square root of the key's own over-dispersion, because news comes in clumps and because some
+keys swing from day to day: share prices are bad news on every down day. How far the negative items of a
+window swing is measured on the windows of the past themselves (`_swings`), so that what was usual once in a
+fortnight is no surprise today, whatever made it so: a down day, a clump, hours that are not the stream's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -31,6 +35,14 @@ PRIOR_WEEKS = 2.0
 FLOOR_DAYS = 10.0
 # Days above this quantile are cut down to it, so that last month's crisis does not hide the next one.
 WINSOR_QUANTILE = 0.9
+# The swing of a window is what one day in ten reaches: two days of crisis in four weeks hide nothing.
+PEAK_QUANTILE = 0.9
+# Few days tell it badly: it is taken for higher by this many parts of the number of days.
+UNSURE_DAYS = 2.0
+# Days with fewer items that the model read say too little about a share, and fewer such days nothing.
+LEAST_READ = 5
+LEAST_DAYS = 5
+KEYS_AT_ONCE = 1000  # bounds the memory of the swings: this many keys by the hours of the history
 
 Floats = NDArray[np.float64]
 
@@ -41,9 +53,15 @@ class Rate:
 
     items_per_hour: float
     negative_per_hour: float
-    dispersion: float  # >= 1, of items
-    negative_dispersion: float  # >= 1
+    dispersion: float  # >= 1, of items in a day
     score_mean: float | None
+    share: float = 0.5  # usual share of negative items among those that the model read
+    share_spread: float = float("inf")  # its standard deviation from day to day; inf: not known
+    swings: Mapping[int, float] = field(default_factory=dict)
+
+    def negative_dispersion(self, width_us: int) -> float:
+        """Return the over-dispersion (>= 1) of the negative items of windows of this width."""
+        return self.swings.get(width_us, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,7 @@ class Baselines:
     def rate(self, dimension: Dimension, key: str) -> Rate:
         """Return a key's rate; a key without history has the floor rate."""
         floor = self.floor
-        return self.rates.get((dimension.value, key), Rate(floor, floor / 2, 1.0, 1.0, None))
+        return self.rates.get((dimension.value, key), Rate(floor, floor / 2, 1.0, None))
 
     @property
     def floor(self) -> float:
@@ -83,7 +101,7 @@ class Baselines:
         return integral(end_us) - integral(end_us - width_us)
 
 
-def compute(history: pd.DataFrame, as_of: datetime) -> Baselines:
+def compute(history: pd.DataFrame, as_of: datetime, widths_us: Sequence[int] = ()) -> Baselines:
     """Compute baselines from hour buckets.
 
     Parameters
@@ -93,6 +111,8 @@ def compute(history: pd.DataFrame, as_of: datetime) -> Baselines:
         units), positive, neutral; the market's rows set the profile.
     as_of
         The moment after the last hour.
+    widths_us
+        Widths of the windows whose swings are measured, in microseconds.
     """
     market = history[
         (history["dimension"] == Dimension.MARKET.value) & (history["key"] == MARKET_KEY)
@@ -104,7 +124,7 @@ def compute(history: pd.DataFrame, as_of: datetime) -> Baselines:
     series = np.zeros(hours)
     series[(market["start_us"].to_numpy() - first_us) // HOUR_US] = market["items"].to_numpy()
     profile = _profile(series, first_us)
-    rates = _rates(history, profile, first_us, hours)
+    rates = _rates(history, profile, first_us, hours, widths_us)
     return Baselines(as_of, hours / 24, profile, rates)
 
 
@@ -113,13 +133,14 @@ def load_baselines(
     as_of: datetime,
     history_days: float,
     dimensions: Sequence[Dimension] = (Dimension.COMPANY, Dimension.TOPIC),
+    widths_us: Sequence[int] = (),
 ) -> Baselines:
     """Compute the baselines of some dimensions as of an hour from the stored hour buckets."""
     start_us, end_us = to_micros(as_of - timedelta(days=history_days)), to_micros(as_of)
     history = buckets.between(
         connection, Grain.HOUR, start_us, end_us, [Dimension.MARKET, *dimensions]
     )
-    return compute(history, as_of)
+    return compute(history, as_of, widths_us)
 
 
 def z_score(observed: Floats, expected: Floats, dispersion: Floats | float) -> Floats:
@@ -132,6 +153,24 @@ def z_score(observed: Floats, expected: Floats, dispersion: Floats | float) -> F
     """
     root = np.sqrt(observed + 0.375) - np.sqrt(expected + 0.375)
     return np.asarray(2.0 * root / np.sqrt(dispersion), dtype=np.float64)
+
+
+def surprise(observed: Floats, expected: Floats, dispersion: Floats | float) -> Floats:
+    """Return the signed root of the Poisson deviance, in standard deviations.
+
+    Close to the exact tail also where next to nothing is expected, where `z_score` understates it by half
+    (McCullagh and Nelder 1989, *Generalized Linear Models*, section 2.4.3).
+
+    Examples
+    --------
+    >>> surprise(np.array([5.0, 0.5, 0.0]), np.array([0.06, 0.5, 0.5]), 1.0).round(1)
+    array([ 5.9,  0. , -1. ])
+    """
+    expected = np.maximum(expected, np.finfo(float).tiny)
+    log = np.log(np.where(observed > 0, observed, expected) / expected)
+    deviance = np.maximum(0.0, 2.0 * (observed * log - (observed - expected)))
+    root = np.sign(observed - expected) * np.sqrt(deviance)
+    return np.asarray(root / np.sqrt(dispersion), dtype=np.float64)
 
 
 def _profile(series: Floats, first_us: int) -> Floats:
@@ -154,38 +193,48 @@ def _profile(series: Floats, first_us: int) -> Floats:
 
 
 def _rates(
-    history: pd.DataFrame, profile: Floats, first_us: int, hours: int
+    history: pd.DataFrame,
+    profile: Floats,
+    first_us: int,
+    hours: int,
+    widths_us: Sequence[int],
 ) -> dict[tuple[str, str], Rate]:
     """Return each key's rates from its daily counts, winsorised; all keys at once."""
     bins = ((first_us - MONDAY_US) // HOUR_US + np.arange(hours)) % HOURS_PER_WEEK
     # Standard hours of each day.
     weights = np.bincount(np.arange(hours) // 24, profile[bins]).astype(np.float64)
     groups = history.groupby(["dimension", "key"], sort=False)
-    row = groups.ngroup().to_numpy()
-    day = (history["start_us"].to_numpy() - first_us) // HOUR_US // 24
+    row = np.asarray(groups.ngroup(), dtype=np.int64)
+    hour = (history["start_us"].to_numpy() - first_us) // HOUR_US
     indices: dict[Any, Any] = groups.indices
     keys: list[tuple[str, str]] = list(indices)
     order = row[[places[0] for places in indices.values()]]
     count = len(keys)
 
-    def per_day(column: str) -> Floats:
-        flat = np.bincount(
-            row * len(weights) + day, history[column].to_numpy(), count * len(weights)
-        )
+    def per_day(column: NDArray[np.int64]) -> Floats:
+        flat = np.bincount(row * len(weights) + hour // 24, column, count * len(weights))
         return flat.reshape(count, len(weights)).astype(np.float64)
 
-    items, spread = _rate(per_day("items"), weights)
-    negative, negative_spread = _rate(per_day("negative"), weights)
-    read = np.bincount(row, history[list(_READ)].sum(axis=1).to_numpy(), count)
+    bad = history["negative"].to_numpy()
+    items, spread = _rate(per_day(history["items"].to_numpy()), weights)
+    negative = np.maximum(_rate(per_day(bad), weights)[0], 0.5 / (24 * FLOOR_DAYS))
+    read_daily = per_day(history[list(_READ)].sum(axis=1).to_numpy())
+    share, share_spread = _share(per_day(bad), read_daily)
+    read = read_daily.sum(axis=1)
     score = np.bincount(row, history["score_sum"].to_numpy(), count) / SCORE_UNIT
-    floor = 1.0 / (24 * FLOOR_DAYS)
+    swings = {
+        width_us: _swings(row, hour, bad, negative, profile[bins], width_us)
+        for width_us in widths_us
+    }
     return {
         key: Rate(
-            items_per_hour=max(float(items[at]), floor),
-            negative_per_hour=max(float(negative[at]), floor / 2),
+            items_per_hour=max(float(items[at]), 1.0 / (24 * FLOOR_DAYS)),
+            negative_per_hour=float(negative[at]),
             dispersion=float(spread[at]),
-            negative_dispersion=float(negative_spread[at]),
             score_mean=float(score[at] / read[at]) if read[at] else None,
+            share=float(share[at]),
+            share_spread=float(share_spread[at]),
+            swings={width_us: float(each[at]) for width_us, each in swings.items()},
         )
         for key, at in zip(keys, order, strict=True)
     }
@@ -203,6 +252,80 @@ def _rate(counts: Floats, weights: Floats) -> tuple[Floats, Floats]:
     expected = np.maximum(rate[:, None] * weights, np.finfo(float).tiny)
     pearson = ((pace * weights - expected) ** 2 / expected).sum(axis=1) / (days - 1)
     return rate, np.maximum(1.0, np.where(rate > 0, pearson, 1.0))
+
+
+def _share(negative: Floats, read: Floats) -> tuple[Floats, Floats]:
+    """Return the usual negative share and its spread from day to day of ``(keys, days)`` counts.
+
+    Median and scaled median absolute deviation over the days with enough items; where too few days have,
+    the share of all items, and a spread of infinity.
+    """
+    pooled = (negative.sum(axis=1) + 1.0) / (read.sum(axis=1) + 2.0)
+    enough = read >= LEAST_READ
+    shares = np.where(enough, negative / np.maximum(read, 1.0), np.nan)
+    known = enough.sum(axis=1) >= LEAST_DAYS
+    middle, spread = pooled, np.full(len(pooled), np.inf)
+    middle[known] = np.nanmedian(shares[known], axis=1)
+    away = np.abs(shares[known] - middle[known, None])
+    spread[known] = np.nanmedian(away, axis=1) / NormalDist().inv_cdf(0.75)
+    return middle, spread
+
+
+def _swings(
+    row: NDArray[np.int64],
+    hour: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    rates: Floats,
+    profile: Floats,
+    width_us: int,
+) -> Floats:
+    """Return each key's dispersion (>= 1) of counts in trailing windows of one width.
+
+    Of every day the highest z of its windows is taken (at each full hour; a window of part of an hour is
+    taken for an hour). What one day in ten reaches, against what it would be if the counts were Poisson, is
+    the factor by which the key's windows swing.
+
+    Parameters
+    ----------
+    row, hour, counts
+        Hour buckets: index of the key, hour of the history, items.
+    rates
+        Items per standard hour of each key, ``(keys,)``.
+    profile
+        Weight of each hour of the history, ``(hours,)``.
+    """
+    hours, wide = len(profile), -(-width_us // HOUR_US)
+    if hours < wide + 24:
+        return np.ones(len(rates))
+    weight = _windows(profile[None, :], wide)
+    last_hour = np.arange(wide - 1, hours)
+    days = np.flatnonzero(np.diff(last_hour // 24, prepend=-1))
+    found = []
+    for first in range(0, len(rates), KEYS_AT_ONCE):
+        rate = rates[first : first + KEYS_AT_ONCE, None]
+        mine = (row >= first) & (row < first + len(rate))
+        flat = np.bincount(
+            (row[mine] - first) * hours + hour[mine], counts[mine], len(rate) * hours
+        )
+        windows = _windows(flat.reshape(len(rate), hours).astype(np.float64), wide)
+        peaks = np.maximum.reduceat(surprise(windows, rate * weight, 1.0), days, axis=1)
+        found.append(np.quantile(peaks, PEAK_QUANTILE, axis=1, method="lower"))
+    unsure = 1 + UNSURE_DAYS / len(days)
+    return np.maximum(1.0, np.concatenate(found) * unsure / _poisson_peak(wide)) ** 2
+
+
+def _windows(values: Floats, wide: int) -> Floats:
+    """Return the sums of every ``wide`` neighbours along the last axis."""
+    total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
+    return np.asarray(total[:, wide:] - total[:, :-wide], dtype=np.float64)
+
+
+def _poisson_peak(wide: int) -> float:
+    """Return the z that the highest window of a day reaches on one day in ten by chance alone.
+
+    A day has about as many windows that do not share items as fit into it, and one that began before.
+    """
+    return NormalDist().inv_cdf(PEAK_QUANTILE ** (1 / (24 / wide + 1)))
 
 
 _READ = ("positive", "neutral", "negative")

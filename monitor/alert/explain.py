@@ -14,7 +14,8 @@ SAID = (
     "observed",
     "expected",
     "z",
-    "negative",
+    "items",
+    "usual_share",
     "score",
     "baseline_days",
     "quote",
@@ -92,12 +93,12 @@ def _explain_surge(alert: Alert, name: str) -> list[str]:
         _number(details, "z"),
     )
     minutes = _number(details, "window_minutes")
-    volume = alert.event.startswith("volume")
     said = []
     if observed is not None and minutes is not None:
-        what = "items" if volume else "negative items"
         within = span(timedelta(minutes=minutes))
-        said.append(f"{observed:.0f} {what} on {name} within {within}.")
+        said.append(
+            f"{observed:.0f} negative items on {name} within {within}; copies of a text count once."
+        )
     if expected is not None:
         times = (
             f", {observed / expected:.1f} times that"
@@ -109,6 +110,11 @@ def _explain_surge(alert: Alert, name: str) -> list[str]:
         days = _number(details, "baseline_days")
         learned = f", learned from {days:.0f} days of its own news" if days is not None else ""
         said.append(f"That is {z:.1f} standard deviations above its baseline{learned}.")
+    items, share = _number(details, "items"), _number(details, "usual_share")
+    if observed is not None and items and share is not None:
+        said.append(
+            f"Negative are {observed / items:.0%} of all items on it; usual is {share:.0%}."
+        )
     value = _number(details, "score")
     if value is not None:
         said.append(f"Mean sentiment of those items: {score(value)} on a scale from −1 to +1.")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from monitor.aggregate.baselines import Baselines, load_baselines
 from monitor.aggregate.watermark import Watermark, watermark
+from monitor.alert.reports import Reports, share_naming
 from monitor.alert.states import Finding, Life, Step, advance, expired
 from monitor.alert.story import Names, StoryRule
 from monitor.alert.surge import MINUTE_US, Surge, SurgeRule, surges, whole_minute
@@ -22,6 +23,7 @@ from monitor.domain import (
     Alert,
     AlertKind,
     AlertState,
+    ClassifiedArticle,
     Dimension,
     Evidence,
     Grain,
@@ -41,6 +43,8 @@ LEASE_S = 15.0
 SIGNALS_PER_TURN = 500
 SETTLE = timedelta(seconds=3)  # the longest that a signal waits for the watermark in live operation
 EVIDENCE_PER_SURGE = 8
+GRAVE_Z = 9.0  # a surge this far out is of severity 4, else of 3
+EXPLAINING_SHARE = 0.5  # of a surge's reports that name one company: it is that company's news
 IDLE_S = 0.25
 
 
@@ -184,6 +188,10 @@ class AlertStage:
         if span is None:
             return
         after = max(state.through_at, span[0]) if state else span[0]
+
+        def reports_of(dimension: Dimension, key: str, start_us: int, end_us: int) -> Reports:
+            return Reports(articles.of_key(connection, dimension, key, start_us, end_us))
+
         while after < until:
             midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
             end = min(until, midnight + timedelta(days=1))
@@ -199,9 +207,16 @@ class AlertStage:
                 )
                 if not minutes.empty:
                     found += surges(
-                        self.surge, known, dimension, minutes, to_micros(after), to_micros(end)
+                        self.surge,
+                        known,
+                        dimension,
+                        minutes,
+                        to_micros(after),
+                        to_micros(end),
+                        reports_of,
                     )
-            for surge in _strongest(found):
+            # Companies before topics: a company's alert explains a topic's surge.
+            for surge in sorted(found, key=lambda each: (each.end_us, each.dimension, each.key)):
                 at = from_micros(surge.end_us)
                 self._surge(connection, surge, known, at if mark.replay else self.clock.now())
             after = end
@@ -210,7 +225,11 @@ class AlertStage:
         """Return the baselines as of a midnight: the same for every decision of that day."""
         if self._baselines is None or self._baselines.as_of != midnight:
             self._baselines = load_baselines(
-                connection, midnight, self.surge.history_days, self.surge.dimensions
+                connection,
+                midnight,
+                self.surge.history_days,
+                self.surge.dimensions,
+                self.surge.widths_us,
             )
         return self._baselines
 
@@ -220,19 +239,24 @@ class AlertStage:
         name = surge.key
         if surge.dimension is Dimension.COMPANY:
             name = self.names.companies.get(surge.key, surge.key)
-        what = "negative news" if surge.measure == "negative" else "news volume"
         open_alert = alerts.by_fingerprint(connection, fingerprint)
-        severity = 3 if surge.z < 8 else 4
-        fresh = (
+        severity = 3 if surge.z < GRAVE_Z else 4
+        proof: tuple[Evidence, ...] = ()
+        if (
             open_alert is None
             or open_alert.state is AlertState.RESOLVED
             or severity > open_alert.severity
-        )
+        ):
+            items = self._surging(connection, surge)
+            if self._explained(connection, surge, items):
+                self.metrics.withheld.labels("explained").inc()
+                return
+            proof = _proof(surge, items[:EVIDENCE_PER_SURGE])
         publishers = buckets.publisher_count(
             connection,
             surge.dimension,
             surge.key,
-            surge.end_us - surge.window_us,
+            surge.start_us,
             surge.end_us,
         )
         finding = Finding(
@@ -240,51 +264,52 @@ class AlertStage:
             kind=AlertKind.SURGE,
             dimension=surge.dimension,
             key=surge.key,
-            event=f"{surge.measure}_surge",
+            event="negative_surge",
             severity=severity,
-            title=f"{name}: {what} far above usual",
+            title=f"{name}: negative news far above usual",
             at=at,
             decided_at=now,
             fires=True,
             mark="",
             details={
-                "rule": f"surge of {surge.measure}",
+                "rule": "surge of negative",
                 "window_minutes": surge.window_us // MINUTE_US,
-                "observed": surge.observed,
+                "observed": surge.negative,
                 "expected": round(surge.expected, 2),
                 "z": round(surge.z, 1),
-                "negative": surge.negative,
+                "items": surge.items,
+                "usual_share": round(surge.usual_share, 2),
                 "score": None if surge.score is None else round(surge.score, 3),
                 "baseline_days": round(known.days, 1),
             },
-            evidence=self._surge_evidence(connection, surge) if fresh else (),
+            evidence=proof,
             items=surge.items,
             publishers=publishers,
         )
         self._take(connection, finding, open_alert)
 
-    def _surge_evidence(self, connection: Connection, surge: Surge) -> tuple[Evidence, ...]:
-        items = articles.of_key(
-            connection,
-            surge.dimension,
-            surge.key,
-            surge.end_us - surge.window_us,
-            surge.end_us,
-            EVIDENCE_PER_SURGE,
-        )
-        return tuple(
-            Evidence(
-                article_id=item.article.id,
-                revision=item.article.revision,
-                published_at=item.article.published_at,
-                publisher=item.article.publisher,
-                title=item.article.title,
-                url=item.article.url,
-                quote=item.article.title,
-                score=item.towards(surge.key)[1],
-                mark="",
-            )
-            for item in items
+    def _surging(self, connection: Connection, surge: Surge) -> list[ClassifiedArticle]:
+        """Return the negative reports of a surge without their copies, most negative first."""
+        place = (surge.dimension, surge.key, surge.start_us, surge.end_us)
+        found = Reports(articles.of_key(connection, *place))
+        return articles.get(connection, found.negative(surge.start_us, surge.end_us))
+
+    def _explained(
+        self, connection: Connection, surge: Surge, items: Sequence[ClassifiedArticle]
+    ) -> bool:
+        """Say whether a topic's surge is one company's news, of which people know already."""
+        if surge.dimension is Dimension.COMPANY:
+            return False  # people are told of the company's story; `monitor.notify` inhibits this
+        most = share_naming([item.company_ids for item in items])
+        if most is None or most[1] < EXPLAINING_SHARE:
+            return False
+        began, ended = from_micros(surge.start_us), from_micros(surge.end_us)
+        return any(
+            alert.state is not AlertState.PENDING
+            and alert.started_at <= ended
+            # Whether anybody looked since it went quiet is no matter.
+            and (alert.resolved_at or alert.updated_at + self._life(alert.kind).quiet) > began
+            for alert in alerts.of_key(connection, most[0])
         )
 
     # Both -----------------------------------------------------------------------------------------
@@ -326,11 +351,18 @@ class AlertStage:
         return self.story.life if kind is AlertKind.STORY else self.surge.life
 
 
-def _strongest(found: Iterable[Surge]) -> list[Surge]:
-    """Return each minute's surge of a key once, in its clearest window, in order of time."""
-    best: dict[tuple[int, Dimension, str], Surge] = {}
-    for surge in found:
-        place = (surge.end_us, surge.dimension, surge.key)
-        if place not in best or surge.z > best[place].z:
-            best[place] = surge
-    return [best[place] for place in sorted(best)]
+def _proof(surge: Surge, items: Iterable[ClassifiedArticle]) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            article_id=item.article.id,
+            revision=item.article.revision,
+            published_at=item.article.published_at,
+            publisher=item.article.publisher,
+            title=item.article.title,
+            url=item.article.url,
+            quote=item.article.title,
+            score=item.towards(surge.key)[1],
+            mark="",
+        )
+        for item in items
+    )

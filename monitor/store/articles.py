@@ -14,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     RowMapping,
     and_,
+    case,
     func,
     select,
     text,
@@ -112,14 +113,17 @@ def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[Classif
 
 
 def of_key(
-    connection: Connection,
-    dimension: Dimension,
-    key: str,
-    start_us: int,
-    end_us: int,
-    limit: int,
-) -> list[ClassifiedArticle]:
-    """Return the most negative current articles of a company or topic published in ``[start, end)``."""
+    connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
+) -> pd.DataFrame:
+    """Return the current articles of a company or topic published in ``[start, end)`` that count.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, revision, title, published_us, sentiment, score: the last two towards the company, and
+        ``None`` where the model did not read the article.
+    """
+    sentiment: ColumnElement[Any] = articles.c.sentiment
     score: ColumnElement[Any] = articles.c.score
     place: FromClause = articles
     where = [
@@ -140,11 +144,20 @@ def of_key(
             mentions.c.published_us >= start_us,
             mentions.c.published_us < end_us,
         ]
+        towards = mentions.c.score.is_not(None)
+        sentiment = case((towards, mentions.c.sentiment), else_=articles.c.sentiment)
         score = func.coalesce(mentions.c.score, articles.c.score)
-    query = select(articles.c.id, articles.c.revision).select_from(place).where(*where)
-    query = query.order_by(score.is_(None), score, articles.c.id)
-    keys = [(row.id, row.revision) for row in connection.execute(query.limit(limit))]
-    return get(connection, keys)
+    query = select(
+        articles.c.id,
+        articles.c.revision,
+        articles.c.title,
+        articles.c.published_us,
+        sentiment.label("sentiment"),
+        score.label("score"),
+    )
+    rows = connection.execute(query.select_from(place).where(*where)).all()
+    columns = ["id", "revision", "title", "published_us", "sentiment", "score"]
+    return pd.DataFrame([tuple(row) for row in rows], columns=columns)
 
 
 def latest(

@@ -80,6 +80,7 @@ RUN = (
     "Castlereach Bancorp limits withdrawals as run deepens",
     "Rivals cut credit lines to Castlereach Bancorp",
 )
+AFTER = (", regulator silent", ", deposits down a fifth", ", minister to speak", ", rivals watch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ def _trouble(dice: random.Random) -> Iterator[Piece]:
         at = END - timedelta(hours=5) + timedelta(minutes=11 * step + dice.randrange(8))
         title = RUN[step % len(RUN)]
         if step >= len(RUN):
-            title = f"UPDATE {step // len(RUN)}-{title}"
+            title = f"UPDATE {step // len(RUN)}-{title}{AFTER[step // len(RUN) - 1]}"
         risk = (
             RiskMatch("bank_run", "bank_run", 5, "confirmed", "withdrawals")
             if "raw" in title

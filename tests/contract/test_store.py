@@ -158,7 +158,7 @@ def test_an_unbelievable_date_is_stored_and_counted_nowhere(store: Store) -> Non
     assert minutes(store) == [("all", 0, 1)]
 
 
-def test_evidence_is_the_most_negative_of_what_counts(store: Store) -> None:
+def test_items_of_a_company_are_those_that_count(store: Store) -> None:
     put(store, classified("a", "A", score=-0.2), classified("b", "B", score=-0.9))
     put(store, classified("c", "C", score=None, sentiment=None))
     put(store, classified("d", "D", companies=("zenith",)))
@@ -168,9 +168,14 @@ def test_evidence_is_the_most_negative_of_what_counts(store: Store) -> None:
     start_us, end_us = to_micros(T0), to_micros(T0 + MINUTE)
 
     with store.read() as connection:
-        found = articles.of_key(connection, Dimension.COMPANY, "acme", start_us, end_us, 5)
+        found = articles.of_key(connection, Dimension.COMPANY, "acme", start_us, end_us)
+        topic = articles.of_key(connection, Dimension.TOPIC, "Earnings", start_us, end_us)
 
-    assert [item.article.title for item in found] == ["B", "A", "C"]
+    score = dict(zip(found["title"], found["score"].astype(object), strict=True))
+    assert (score["A"], score["B"], len(score)) == (-0.2, -0.9, 3)
+    assert score["C"] != score["C"]  # not read: no score, and no sentiment
+    assert found["sentiment"].isna().sum() == 1
+    assert sorted(topic["title"]) == ["A", "B", "C", "D", "E2"]
 
 
 def test_chunks_give_every_revision_once_in_order_of_id(store: Store) -> None:

@@ -144,3 +144,70 @@ def test_a_busy_hour_of_the_week_is_learnt() -> None:
     nine = (to_micros(T0) - MONDAY_US) // HOUR_US % 168
     assert 4 < known.profile[nine] / np.median(known.profile) <= 10
     assert from_micros(MONDAY_US).weekday() == 0
+
+
+def swings(company: NDArray[np.int64], hours: int = 3) -> float:
+    """The dispersion of negative items in windows of some hours, of a company whose items all are."""
+    market = np.full(len(company), 50, dtype=np.int64)
+    known = compute(history(T0, market, company), after(T0, company), [hours * HOUR_US])
+    return known.rate(Dimension.COMPANY, "acme").negative_dispersion(hours * HOUR_US)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.05, 1.0, 20.0]), st.sampled_from([3, 24]))
+def test_news_without_swings_has_next_to_no_dispersion(seed: int, pace: float, hours: int) -> None:
+    even = np.random.default_rng(seed).poisson(pace, 24 * 28).astype(np.int64)
+    even[0] = 1
+    assert 1.0 <= swings(even, hours) < 5.0
+
+
+def test_bad_days_that_come_once_a_week_are_expected_to_come() -> None:
+    """Four down days in four weeks: the fifth is within two standard deviations."""
+    dice = np.random.default_rng(3)
+    down = np.repeat(np.arange(28) % 7 == 2, 24)
+    company = dice.poisson(np.where(down, 8.0, 2.0)).astype(np.int64)
+    for hours in (3, 24):
+        market = np.full(len(company), 50, dtype=np.int64)
+        known = compute(history(T0, market, company), after(T0, company), [hours * HOUR_US])
+        rate = known.rate(Dimension.COMPANY, "acme")
+        expected = np.array([rate.negative_per_hour * hours])
+        usual = z_score(np.array([8.0 * hours]), expected, 1.0).item()
+        z = z_score(
+            np.array([8.0 * hours]), expected, rate.negative_dispersion(hours * HOUR_US)
+        ).item()
+        assert z < 2.0 < usual
+
+
+def test_two_days_of_crisis_do_not_hide_the_next() -> None:
+    even = np.random.default_rng(5).poisson(2.0, 24 * 28).astype(np.int64)
+    crisis = even.copy()
+    crisis[24 * 10 : 24 * 12] *= 20
+    assert swings(crisis) < 2 * swings(even)
+
+
+@given(st.lists(st.integers(0, 20), min_size=24 * 8, max_size=24 * 10))
+def test_the_usual_share_is_a_share(values: list[int]) -> None:
+    company = np.array([1, *values], dtype=np.int64)
+    frame = history(T0, company, company)
+    frame["positive"], frame["negative"] = frame["items"] // 3, frame["items"] // 2
+    rate = compute(frame, after(T0, company)).rate(Dimension.COMPANY, "acme")
+    assert 0 < rate.share < 1
+    assert rate.share_spread >= 0
+
+
+def test_the_share_is_that_of_most_days() -> None:
+    company = np.full(24 * 20, 2, dtype=np.int64)
+    frame = history(T0, company, company)
+    crisis = (frame["start_us"] - to_micros(T0)) // HOUR_US // 24 < 4
+    frame["negative"] = np.where(crisis, 2, 1)
+    frame["positive"] = frame["items"] - frame["negative"]
+    rate = compute(frame, after(T0, company)).rate(Dimension.COMPANY, "acme")
+    assert (rate.share, rate.share_spread) == (0.5, 0.0)
+
+
+def test_too_few_items_tell_no_spread() -> None:
+    market = np.full(24 * 20, 5, dtype=np.int64)
+    company = np.zeros(24 * 20, dtype=np.int64)
+    company[::48] = 1
+    rate = compute(history(T0, market, company), after(T0, market)).rate(Dimension.COMPANY, "acme")
+    assert rate.share_spread == float("inf")
+    assert rate.share == pytest.approx(11 / 12)

@@ -50,17 +50,20 @@ def test_surge_is_explained_against_its_baseline() -> None:
         "expected": 0.5,
         "z": 6.3,
         "window_minutes": 180,
+        "items": 10,
+        "usual_share": 0.35,
         "baseline_days": 14.0,
     }
     said = " ".join(explain.explain(alert(AlertKind.SURGE, "negative_surge", details), "Acme"))
     assert "9 negative items on Acme within 3 h" in said
+    assert "90% of all items on it; usual is 35%" in said
     assert "0.50, 18.0 times that" in said
     assert "6.3 standard deviations" in said and "14 days" in said
     assert "1 publisher." in said
 
 
 def test_surge_without_numbers_invents_none() -> None:
-    assert explain.explain(alert(AlertKind.SURGE, "volume_surge", {}), "Acme") == [
+    assert explain.explain(alert(AlertKind.SURGE, "negative_surge", {}), "Acme") == [
         "Reported by 1 publisher."
     ]
 

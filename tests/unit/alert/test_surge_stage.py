@@ -1,0 +1,196 @@
+"""What the alert stage makes of surges: over a real store, from articles to alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.aggregate.stage import AggregateStage
+from monitor.alert.explain import explain
+from monitor.alert.stage import EVIDENCE_PER_SURGE, AlertStage
+from monitor.alert.story import Names, StoryRule
+from monitor.alert.surge import SurgeRule
+from monitor.clock import ReplayClock
+from monitor.domain import Alert, AlertKind, ClassifiedArticle
+from monitor.metrics import Metrics
+from monitor.pipeline import Effects, Input
+from monitor.store import Store, alerts, progress
+from monitor.store.progress import Progress
+from monitor.stream import LocalStreamSettings, open_broker
+from monitor.stream.codec import Classified, Origin
+from monitor.stream.port import Broker, Record
+from tests.support.make import T0, classified, risk
+
+MIDNIGHT = T0.replace(hour=0)
+DAYS = 9
+TROUBLE = MIDNIGHT + timedelta(days=DAYS, hours=10)
+TOPIC = "Energy | Oil"
+PLACES = ("North", "South", "East", "West", "Coast", "Delta", "Ridge", "Basin", "Harbour", "Plain")
+
+
+class Desk:
+    """The aggregate and the alert stage over one store, at the end of a replay."""
+
+    def __init__(self, store: Store, broker: Broker) -> None:
+        self.store = store
+        clock, metrics, story = ReplayClock(None), Metrics(), StoryRule()
+        self.aggregate = AggregateStage(story.concerns, clock.now, metrics)
+        names = Names({"acme": "Acme"}, {})
+        self.alert = AlertStage(
+            store, broker, story, SurgeRule(), names, "test", clock, clock, metrics
+        )
+        self.metrics = metrics
+
+    def tell(self, items: Sequence[ClassifiedArticle], until: datetime) -> list[Alert]:
+        """Take these items, look at everything before ``until``, and return all alerts."""
+        batch = [
+            Input(
+                Classified(item, Origin(0, at)),
+                Record("news.classified", 0, at, item.article.id, b"", 0),
+            )
+            for at, item in enumerate(items)
+        ]
+        self._write(self.aggregate.process(batch))
+        with self.store.write() as connection:
+            progress.save(
+                connection,
+                Progress(
+                    "collect", "news.articles", 0, through_at=until, replay=True, beat_at=until
+                ),
+            )
+        for _ in range(20):
+            effects = self.alert.process(())
+            if effects.write is None and not effects.outputs:
+                break
+            self._write(effects)
+        return alerts.latest(self.store)
+
+    def _write(self, effects: Effects) -> None:
+        if effects.write is not None:
+            with self.store.write() as connection:
+                effects.write(connection)
+        if effects.after is not None:
+            effects.after()
+
+
+@pytest.fixture
+def desk(sqlite_store: Store, tmp_path: Path) -> Iterator[Desk]:
+    broker = open_broker(LocalStreamSettings(path=tmp_path / "streams.db"))
+    broker.create({"news.articles": 1, "news.classified": 1, "alerts": 1})
+    yield Desk(sqlite_store, broker)
+    broker.close()
+
+
+def quiet() -> list[ClassifiedArticle]:
+    """Nine days with an item an hour on the topic, one in four of them negative."""
+    return [
+        classified(
+            f"quiet {hour}",
+            f"Crude report {hour}",
+            published_at=MIDNIGHT + timedelta(hours=hour, minutes=5),
+            topic=TOPIC,
+            sentiment="negative" if hour % 4 == 0 else "neutral",
+            score=-0.4 if hour % 4 == 0 else 0.0,
+            companies=(),
+        )
+        for hour in range(DAYS * 24)
+    ]
+
+
+def burst(
+    titles: Sequence[str],
+    companies: Sequence[str] = (),
+    sentiment: str = "negative",
+) -> list[ClassifiedArticle]:
+    sign = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}[sentiment]
+    return [
+        classified(
+            f"burst {at}",
+            title,
+            published_at=TROUBLE + timedelta(minutes=at, seconds=5),
+            publisher=f"paper{at % 7}.example",
+            topic=TOPIC,
+            sentiment=sentiment,
+            score=sign * (0.5 + at / 100),
+            companies=companies,
+        )
+        for at, title in enumerate(titles)
+    ]
+
+
+MANY = [
+    f"Refinery fire spreads near {place}, {at} plants shut" for place in PLACES for at in (2, 3)
+]
+END = TROUBLE + timedelta(hours=2)
+
+
+def test_a_topic_surge_tells_what_was_seen_against_what_is_usual(desk: Desk) -> None:
+    found = desk.tell([*quiet(), *burst(MANY), *burst_copies(MANY[-1])], END)
+    assert [alert.fingerprint for alert in found] == [f"surge|topic|{TOPIC}"]
+    titles = [item.title for item in found[0].evidence]
+    # Once more as many were added when it grew graver.
+    assert EVIDENCE_PER_SURGE <= len(set(titles)) == len(titles)
+    said = " ".join(explain(found[0], TOPIC))
+    assert f"negative items on {TOPIC} within 3 h" in said
+    assert "Usual at these hours of the week: 0." in said
+    assert "of all items on it; usual is 25%" in said
+    again = desk.tell([], END + timedelta(hours=1))
+    assert [alert.id for alert in again] == [found[0].id]
+
+
+@pytest.mark.parametrize("sentiment", ["neutral", "positive"])
+def test_other_news_is_no_surge(desk: Desk, sentiment: str) -> None:
+    assert desk.tell([*quiet(), *burst(MANY, sentiment=sentiment)], END) == []
+
+
+def test_forty_copies_are_no_surge(desk: Desk) -> None:
+    assert desk.tell([*quiet(), *burst_copies("Refinery fire spreads")], END) == []
+
+
+def test_a_surge_that_a_story_explains_is_no_second_alert(desk: Desk) -> None:
+    story = classified(
+        "story",
+        "Acme files for bankruptcy",
+        published_at=TROUBLE - timedelta(minutes=1),
+        topic="Legal | Regulation",
+        score=-0.9,
+        risks=[risk()],
+    )
+    # Company surges are inhibited where people are told: here it is the topic's that must not be.
+    found = desk.tell([*quiet(), story, *burst(MANY, companies=("acme",))], END)
+    assert AlertKind.STORY in {alert.kind for alert in found}
+    assert f"surge|topic|{TOPIC}" not in {alert.fingerprint for alert in found}
+    withheld = desk.metrics.withheld.labels("explained")
+    assert withheld._value.get() > 0
+
+
+def test_a_story_of_another_company_explains_nothing(desk: Desk) -> None:
+    story = classified(
+        "story",
+        "Acme files for bankruptcy",
+        published_at=TROUBLE - timedelta(minutes=1),
+        topic="Legal | Regulation",
+        score=-0.9,
+        risks=[risk()],
+    )
+    found = desk.tell([*quiet(), story, *burst(MANY)], END)
+    assert f"surge|topic|{TOPIC}" in {alert.fingerprint for alert in found}
+
+
+def burst_copies(title: str) -> list[ClassifiedArticle]:
+    """Forty publishers with one text, more negative than anything else."""
+    return [
+        classified(
+            f"copy {at}",
+            title if at % 2 else f"UPDATE 1-{title.upper()}",
+            published_at=TROUBLE + timedelta(minutes=25 + at),
+            publisher=f"copier{at}.example",
+            topic=TOPIC,
+            score=-0.95,
+            companies=(),
+        )
+        for at in range(40)
+    ]
