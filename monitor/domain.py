@@ -131,7 +131,8 @@ class RiskMatch:
     rule: str  # of the pack, or `MODEL`: only the model read it
     event: str
     severity: int  # 1 (notable) .. 5 (existential)
-    # "confirmed", "rumour", "denied", "stale" (an old event, told again), "resolved" (it is over)
+    # "confirmed", "amended" (so, in a corrected report), "rumour", "denied", "revoked" (the report is
+    # withdrawn), "stale" (an old event, told again), "resolved" (it is over)
     stage: str
     evidence: str
     # How often the rule was right where it was measured, or the model's probability, in [0, 1].
@@ -225,7 +226,9 @@ class Evidence:
     url: str | None
     quote: str
     score: float | None
-    mark: str  # "", "rumour", "denied", "stale", "resolved": never a fresh report when set
+    # "" and "amended" (a corrected report) are reports of a fact; "rumour" is a report of none; "denied",
+    # "revoked", "stale" and "resolved" are answers to reports.
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)

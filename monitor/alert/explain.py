@@ -23,6 +23,8 @@ SAID = (
     "confidence",
     "stage",
     "denied",
+    "corrected",
+    "withdrawn",
     "events",
     "over",
     "model",
@@ -149,8 +151,12 @@ def _explain_story(alert: Alert, name: str) -> list[str]:
         said.append(f"The model reads the newest such item as {tone} ({score(value)}).")
     if details.get("stage") == "rumour":
         said.append("So far it is a rumour: no publisher reports it as a fact.")
-    elif details.get("stage") == "confirmed":
+    elif details.get("stage") in ("confirmed", "corrected"):
         said.append("At least one publisher reports it as a fact.")
+    if details.get("corrected"):
+        said.append("A report of it has been corrected; the correction is among the evidence.")
+    if details.get("withdrawn"):
+        said.append("A report of it has been withdrawn; the withdrawal is among the evidence.")
     if details.get("denied"):
         said.append("It has been denied; the denial is among the evidence.")
     if details.get("over"):

@@ -24,7 +24,14 @@ from monitor.domain import (
 MAX_EVIDENCE = 50
 PUBLISHERS_OF_RUMOUR = 2  # this many independent publishers make a rumour worth telling
 PUBLISHERS_AGAINST_STALE = 3
-ANSWERING = ("denied", "stale", "resolved")  # marks of evidence that is no fresh report
+FACTS = ("", "amended")  # marks of evidence that reports a fact; "amended" by a corrected report
+ANSWERING = ("denied", "revoked", "stale", "resolved")  # marks of evidence that is no fresh report
+# What an answer says of the alert, told once: its place among the details, and the change.
+ANSWERED = {
+    "denied": ("denied", "denied"),
+    "revoked": ("withdrawn", "withdrawn"),
+    "resolved": ("over", "over"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Finding:
     """One reason to believe that something is wrong, or an answer to one.
 
     ``fires`` is false for what is known of an event without being a reason to tell people: a rumour from
-    one publisher, a denial, an old story told as new.
+    one publisher, a denial, a withdrawal, an old story told as new.
     """
 
     fingerprint: str
@@ -66,7 +73,8 @@ class Step:
     """What a finding did: the alert to save, and the change people may be told of (or ``None``)."""
 
     alert: Alert
-    # fired, escalated, confirmed, developed, denied, over, reopened, resolved; None: it grew
+    # fired, escalated, confirmed, developed, corrected, withdrawn, denied, over, reopened, resolved; None:
+    # it grew
     change: str | None
 
 
@@ -80,7 +88,7 @@ def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
         steps.append(ended)
         alert = ended.alert
     if alert is None or alert.resolved_at is not None:
-        if finding.mark in ("denied", "resolved"):
+        if finding.mark in ANSWERED:
             return steps
         if alert is not None and _goes_on(alert, finding, life):
             steps.append(_reopened(alert, finding))
@@ -154,17 +162,18 @@ def _updated(alert: Alert, finding: Finding) -> Step:
             grown, state=AlertState.FIRING, title=finding.title, decided_at=finding.decided_at
         )
         return Step(fired, "fired")
-    if finding.mark == "denied":
-        return Step(grown, None if alert.details.get("denied") else "denied")
-    if finding.mark == "resolved":
-        return Step(grown, None if alert.details.get("over") else "over")
+    if finding.mark in ANSWERED:
+        place, change = ANSWERED[finding.mark]
+        return Step(grown, None if alert.details.get(place) else change)
     if finding.fires and finding.severity > alert.severity:
         # Worse than what was acknowledged: people have to look again.
         return Step(replace(grown, state=AlertState.FIRING, title=finding.title), "escalated")
-    if alert.details.get("stage") == "rumour" and finding.mark == "" and finding.fires:
+    if alert.details.get("stage") == "rumour" and finding.mark in FACTS and finding.fires:
         return Step(replace(grown, title=finding.title), "confirmed")
     if finding.fires and _is_new(alert, finding):
         return Step(replace(grown, title=finding.title), "developed")
+    if finding.mark == "amended" and not alert.details.get("corrected"):
+        return Step(grown, "corrected")
     return Step(grown, None)
 
 
@@ -172,7 +181,7 @@ def _is_new(alert: Alert, finding: Finding) -> bool:
     """Say whether a report adds another event to the episode: a raid to the fraud that was known."""
     return (
         alert.kind is AlertKind.STORY
-        and finding.mark == ""
+        and finding.mark in FACTS
         and not finding.events <= set(_events(alert))
     )
 
@@ -191,11 +200,30 @@ def _enough(pending: Alert, finding: Finding) -> bool:
     """
     if pending.details.get("stale"):
         old = {item.publisher for item in pending.evidence if item.mark == "stale"}
-        fresh = {item.publisher for item in pending.evidence if item.mark == ""} - old
+        fresh = {item.publisher for item in pending.evidence if item.mark in FACTS} - old
         return finding.fires and len(fresh) >= PUBLISHERS_AGAINST_STALE
     return finding.fires or (
         finding.mark == "rumour" and pending.publishers >= PUBLISHERS_OF_RUMOUR
     )
+
+
+def _stage(alert: Alert, finding: Finding) -> dict[str, str]:
+    """How sure the event is after a finding, for the details: confirmed, corrected, withdrawn or a rumour.
+
+    A withdrawal outlives the copies of the withdrawn report that still come in.
+    """
+    before = alert.details.get("stage")
+    if finding.mark == "revoked":
+        return {"stage": "withdrawn"}
+    if before == "withdrawn":
+        return {}
+    if finding.mark == "amended":
+        return {"stage": "corrected"}
+    if finding.mark == "" and finding.fires:
+        return {} if before == "corrected" else {"stage": "confirmed"}
+    if finding.mark == "rumour" and before not in ("confirmed", "corrected"):
+        return {"stage": "rumour"}
+    return {}
 
 
 def _grown(alert: Alert, finding: Finding) -> Alert:
@@ -205,14 +233,13 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
     room = max(0, MAX_EVIDENCE - len(alert.evidence))
     proof = (*alert.evidence, *new[:room])
     details = {**alert.details, **finding.details}
-    if finding.mark in ("denied", "stale"):
-        details[finding.mark] = True
-    if finding.mark == "resolved":
-        details["over"] = True
-    if finding.mark == "" and finding.fires:
-        details["stage"] = "confirmed"
-    elif finding.mark == "rumour" and details.get("stage") != "confirmed":
-        details["stage"] = "rumour"
+    if finding.mark == "stale":
+        details["stale"] = True
+    elif finding.mark in ANSWERED:
+        details[ANSWERED[finding.mark][0]] = True
+    elif finding.mark == "amended":
+        details["corrected"] = True
+    details.update(_stage(alert, finding))
     if alert.kind is AlertKind.STORY and finding.mark not in ANSWERING:
         told = _events(alert)
         details["events"] = told + sorted(finding.events - set(told))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.alert.about import concerned, is_cause
-from monitor.alert.states import Finding, Life
+from monitor.alert.states import FACTS, Finding, Life
 from monitor.domain import (
     MODEL,
     AlertKind,
@@ -27,7 +27,11 @@ from monitor.domain import (
 )
 
 NEW = timedelta(days=2)
-ANSWERS = ("denied", "resolved")  # stages that answer a report; they are no report themselves
+ANSWERS = (
+    "denied",
+    "revoked",
+    "resolved",
+)  # stages that answer a report; they are no report themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class StoryRule:
 
     def _strongest(self, item: ClassifiedArticle) -> RiskMatch:
         """The most severe match; at equal severity, the one that is more of a reason to act."""
-        order = ("denied", "stale", "resolved", "rumour", "confirmed")
+        order = ("revoked", "denied", "stale", "resolved", "rumour", "amended", "confirmed")
         return max(
             self._news(item) or self._counted(item),
             key=lambda risk: (risk.severity, order.index(risk.stage)),
@@ -168,7 +172,7 @@ class StoryRule:
                 title=f"{name}: {risk.event.replace('_', ' ')}{doubt}",
                 at=article.published_at,
                 decided_at=now,
-                fires=mark == "" or (mark == "rumour" and risk.severity >= self.severe),
+                fires=mark in FACTS or (mark == "rumour" and risk.severity >= self.severe),
                 mark=mark,
                 details={
                     "rule": risk.rule,

@@ -33,6 +33,8 @@ TOLD = {
     "escalated": "it is worse than was known",
     "confirmed": "the rumour is confirmed",
     "developed": "something new is reported of it",
+    "corrected": "a report of it is corrected",
+    "withdrawn": "a report of it is withdrawn",
     "denied": "it is denied",
     "over": "it is reported to be over",
 }

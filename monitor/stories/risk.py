@@ -3,9 +3,10 @@ evidence.
 
 How a text is read: it is cut into sentences; one automaton finds the literals of all patterns; only
 the patterns whose literal is there are run; then the sentence of a match is read for denial, age,
-an end, and rumour. A match is ``denied`` before ``stale`` before ``resolved`` before ``rumour``
-before ``confirmed``; of several sentences that speak of one event the firmest counts, but a lead
-never overrules a title that says an event is denied, old or over: it repeats what was claimed.
+an end, and rumour. A match is ``revoked`` before ``denied`` before ``stale`` before ``resolved``
+before ``rumour`` before ``amended`` before ``confirmed``; of several sentences that speak of one
+event the firmest counts, but a lead never overrules a title that says an event is denied, old or
+over, or a report of it withdrawn: it repeats what was claimed.
 
 Limits, honestly: words, not meaning. The rules do not know *who* was sued or downgraded, only that
 the sentence says so; irony and long-distance negation are read as they stand; a hypothetical is
@@ -29,12 +30,14 @@ from monitor.stories.sentences import sentences
 from monitor.stories.stage import stage_of
 
 BUILT_IN = Path(__file__).with_name("pack")
-STAGES = ("confirmed", "rumour", "resolved", "stale", "denied")  # the firmest first
+# The firmest first. A corrected report is as firm as any; its mark outlives the lead, which has none.
+STAGES = ("amended", "confirmed", "rumour", "resolved", "stale", "denied", "revoked")
 MAX_CHARS = 4_000  # of one text; a title or lead is far shorter
 _QUOTE = 300  # characters of evidence
 _IGNORE = "ignore"
 _WHOLE = re.compile(r".*", re.DOTALL)
-_ANSWERS = frozenset(STAGES[2:])
+_FACTS = ("amended", "confirmed")
+_ANSWERS = frozenset(("resolved", "stale", "denied", "revoked"))
 
 
 class RiskPack:
@@ -185,7 +188,7 @@ class RiskPack:
             sentence = folded[start:end]
             for rule, pattern in candidates:
                 before = found.get(rule.id)
-                if before and (before.stage == STAGES[0] or rule.id in answered):
+                if before and (before.stage in _FACTS or rule.id in answered):
                     continue
                 hit = pattern.search(sentence)
                 if hit is None or not rule.holds(sentence, hit):

@@ -10,6 +10,8 @@ from monitor.stories.numbers import amount
 
 # Where the words of a stage are looked for: in the sentence, before the match, or right after it.
 STAGE_PLACES = (
+    "revoked",
+    "amended",
     "denied",
     "denied_after",
     "resolved",

@@ -1,4 +1,4 @@
-"""The stage of an event: confirmed, or denied, old, over or a rumour by the words around it."""
+"""The stage of an event: confirmed, or withdrawn, denied, old, over or a rumour by the words around it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def stage_of(
 ) -> str:
     """Return the stage of what ``hit`` found in a folded sentence.
 
-    The firmest reading that the words allow, in the order denied, stale, resolved, rumour,
-    confirmed.
+    The firmest reading that the words allow, in the order revoked (the report is withdrawn), denied,
+    stale, resolved, rumour, amended (a fact whose report is corrected), confirmed.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def stage_of(
     """
     start, end = hit.span()
     if signals:
+        if _found(signals, "revoked", sentence):
+            return "revoked"
         near = sentence[max(0, start - NEAR) : end]
         after = sentence[end:]
         if _found(signals, "denied", near) or _starts(signals, "denied_after", after):
@@ -62,6 +64,8 @@ def stage_of(
             or _starts(signals, "rumour_after", after)
         ):
             return "rumour"
+        if _found(signals, "amended", sentence):
+            return "amended"
     return "confirmed"
 
 

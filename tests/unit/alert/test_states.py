@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.states import MAX_EVIDENCE, Finding, Life, advance, expired
+from monitor.alert.states import FACTS, MAX_EVIDENCE, Finding, Life, advance, expired
 from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, digest
 from tests.support.make import T0
 
@@ -45,7 +45,7 @@ def finding(at: At, place: int = 0) -> Finding:
         title="Acme: fraud",
         at=when,
         decided_at=when,
-        fires=at.mark == "",
+        fires=at.mark in FACTS,
         mark=at.mark,
         details={"rule": f"at {at.hour}"},
         evidence=(
@@ -143,6 +143,37 @@ TIMELINES: dict[str, tuple[list[At | Acknowledge], list[tuple[float, str]], int]
         [(0, "fired"), (1, "denied")],
         1,
     ),
+    "a corrected report is told once": (
+        [At(0), At(1, mark="amended"), At(2, "y", mark="amended")],
+        [(0, "fired"), (1, "corrected")],
+        1,
+    ),
+    "a corrected report of what nobody knew fires": (
+        [At(0, mark="amended"), At(1, mark="amended")],
+        [(0, "fired")],
+        1,
+    ),
+    "a corrected report that is worse says so": (
+        [At(0), At(1, severity=4, mark="amended"), At(2, severity=4, mark="amended")],
+        [(0, "fired"), (1, "escalated")],
+        1,
+    ),
+    "a corrected report confirms a rumour that was told": (
+        [At(0, mark="rumour"), At(1, "y", mark="rumour"), At(2, mark="amended"), At(3)],
+        [(1, "fired"), (2, "confirmed")],
+        1,
+    ),
+    "a withdrawal is told once, and copies of what was withdrawn are no news": (
+        [At(0), At(1, mark="revoked"), At(2, "y"), At(3, "z", mark="revoked")],
+        [(0, "fired"), (1, "withdrawn")],
+        1,
+    ),
+    "what is worse than what was withdrawn is told": (
+        [At(0), At(1, mark="revoked"), At(2, "y", severity=5)],
+        [(0, "fired"), (1, "withdrawn"), (2, "escalated")],
+        1,
+    ),
+    "a withdrawal alone opens nothing": ([At(0, mark="revoked")], [], 0),
     "a rumour that fired is confirmed once": (
         [At(0, mark="rumour"), At(1, "y", mark="rumour"), At(2), At(3)],
         [(1, "fired"), (2, "confirmed")],
@@ -318,3 +349,53 @@ def test_a_late_item_belongs_to_the_alert_that_is_open() -> None:
     (alert,) = run([At(10), At(2, "y")]).alerts.values()
     assert alert.items == 2
     assert alert.updated_at == T0 + 10 * HOUR
+
+
+reports = st.lists(
+    st.tuples(
+        st.floats(0, 5 / 60),
+        st.sampled_from("xyz"),
+        st.integers(3, 5),
+        st.sampled_from([*FACTS, "rumour"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def told_by(findings: Sequence[Finding]) -> tuple[Alert, list[str]]:
+    """The one alert that findings within minutes make, and what was told of it."""
+    alert: Alert | None = None
+    told: list[str] = []
+    for each in findings:
+        (step,) = advance(alert, each, LIFE)
+        alert = step.alert
+        told += [step.change] if step.change else []
+    assert alert is not None
+    return alert, told
+
+
+@given(reports, st.data())
+def test_reports_within_the_grace_make_the_same_alert_in_any_order(
+    given_reports: list[tuple[float, str, int, str]], data: st.DataObject
+) -> None:
+    # A rumour of a severe event is told at once, as the story rule has it.
+    findings = [
+        replace(each, fires=each.fires or (mark == "rumour" and severity >= 4))
+        for place, (hour, publisher, severity, mark) in enumerate(given_reports)
+        for each in [finding(At(hour, publisher, severity, mark), place)]
+    ]
+    alert, told = told_by(findings)
+    other, _ = told_by(data.draw(st.permutations(findings)))
+    for name in ("fingerprint", "state", "severity", "items", "publishers", "updated_at"):
+        assert getattr(other, name) == getattr(alert, name), name
+    assert set(other.evidence) == set(alert.evidence)
+    assert other.details["stage"] == alert.details["stage"]
+
+    again, told_again = told_by([each for each in findings for _ in range(2)])
+    assert (again.severity, again.items, again.evidence) == (
+        alert.severity,
+        alert.items,
+        alert.evidence,
+    )
+    assert told_again == told

@@ -105,6 +105,65 @@ def test_stale(text: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
+        ("(ADVISORY) Acme bankruptcy story withdrawn", "bankruptcy"),
+        ("ADVISORY-Story on bankruptcy of Acme is withdrawn", "bankruptcy"),
+        ("WITHDRAWN-Acme files for bankruptcy", "bankruptcy"),
+        ("Wire retracts report on data breach at Acme", "cyber"),
+        ("Newspaper withdraws its story of fraud at Acme", "fraud"),
+        ("通讯社撤回公司债券违约的报道", "default"),
+    ],
+)
+def test_withdrawn(text: str, rule: str) -> None:
+    assert stage(text, rule) == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("CORRECTED-Acme files for bankruptcy", "bankruptcy"),
+        ("CORRECTED - Acme files for bankruptcy", "bankruptcy"),
+        ("Corrected: Acme files for bankruptcy", "bankruptcy"),
+        ("CORRECTED-UPDATE 1-Builder defaults on $45 mln coupon", "default"),
+        ("UPDATE 2-CORRECTED-Builder defaults on $45 mln coupon", "default"),
+        ("(CORRECTED) Hackers stole customer data at Acme", "cyber"),
+        ("Hackers stole customer data at Acme (corrects number of customers)", "cyber"),
+        ("更正:公司债券违约", "default"),
+    ],
+)
+def test_corrected(text: str, rule: str) -> None:
+    assert stage(text, rule) == "amended"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "expected"),
+    [
+        ("CORRECTED-Acme may file for bankruptcy", "bankruptcy", "rumour"),
+        ("CORRECTED-Acme denies bankruptcy", "bankruptcy", "denied"),
+        ("Acme withdraws offer, files for bankruptcy", "bankruptcy", "confirmed"),
+        ("Product withdrawn from market as Acme recalls 5,000 cars", "recall", "confirmed"),
+        ("Acme audit report withdrawn as it files for bankruptcy", "bankruptcy", "confirmed"),
+        ("Acme to withdraw product after data breach: report", "cyber", "rumour"),
+        ("Report on bankruptcy of Acme says product withdrawn in May", "bankruptcy", "confirmed"),
+        ("Acme corrected accounts after accounting fraud", "accounting_fraud", "confirmed"),
+    ],
+)
+def test_no_correction_or_withdrawal_of_a_fact(text: str, rule: str, expected: str) -> None:
+    assert stage(text, rule) == expected
+
+
+def test_a_lead_has_no_say_on_a_correction_or_withdrawal_in_the_title() -> None:
+    lead = "Acme filed for bankruptcy on Monday."
+    for title, expected in (
+        ("CORRECTED-Acme files for bankruptcy", "amended"),
+        ("WITHDRAWN-Acme files for bankruptcy", "revoked"),
+    ):
+        (match,) = PACK.match(title, lead)
+        assert match.stage == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
         ("Acme emerges from bankruptcy", "bankruptcy"),
         ("Airline exits Chapter 11", "bankruptcy"),
         ("Acme settles lawsuit over patents", "lawsuit"),
