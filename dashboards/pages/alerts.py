@@ -226,8 +226,7 @@ def _aftermath(story: AlertStory) -> None:
         st.subheader("History", anchor=False)
         for happened in story.history:
             what = "" if happened.event is None else f" ({happened.event.replace('_', ' ')})"
-            when = words.clock(happened.at)
-            st.text(f"{when}  {happened.change}{what} by {happened.actor}")
+            st.text(f"{words.clock(happened.at)}  {happened.change}{what} by {happened.actor}")
     with sent, st.container(gap="xxsmall"):
         st.subheader("Notifications", anchor=False)
         if not story.notifications:

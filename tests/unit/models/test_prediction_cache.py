@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def prediction(number: int) -> Prediction:
 def test_what_is_kept_is_what_was_said(tmp_path: Path) -> None:
     asked: list[list[int]] = []
 
-    def read(part: list[int]) -> list[Prediction]:
+    def read(part: Sequence[int]) -> list[Prediction]:
         asked.append(list(part))
         return [prediction(n) for n in part]
 
