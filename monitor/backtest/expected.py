@@ -73,7 +73,7 @@ def families_of(kind: str) -> frozenset[str]:
     Examples
     --------
     >>> sorted(families_of("product recall"))
-    ['product', 'safety']
+    ['operations', 'product', 'safety']
     >>> families_of("comet")
     frozenset()
     """

@@ -42,13 +42,13 @@ def load(store: Store) -> tuple[Company, ...]:
     return tuple(
         Company(
             *(row.id, row.name, tuple(row.aliases), row.ticker, row.isin),
-            rics=tuple(row.rics),
+            rics=tuple(row.rics or ()),
             lei=row.lei,
             credit_code=row.credit_code,
             parent=row.parent,
             sector=row.sector,
             country=row.country,
-            groups=tuple(row.groups),
+            groups=tuple(row.groups or ()),
         )
         for row in rows
     )

@@ -121,13 +121,13 @@ companies = Table(
     Column("aliases", JSON, nullable=False),
     Column("ticker", Text),
     Column("isin", Text),
-    Column("rics", JSON, nullable=False, server_default=text("'[]'")),
+    Column("rics", JSON(none_as_null=True)),
     Column("lei", String(20)),
     Column("credit_code", String(18)),
     Column("parent", Text),
     Column("sector", Text),
     Column("country", Text),
-    Column("groups", JSON, nullable=False, server_default=text("'[]'")),
+    Column("groups", JSON(none_as_null=True)),
 )
 
 # Story alerts begin as signals: written with the article, consumed by the alert stage.

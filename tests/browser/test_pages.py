@@ -95,7 +95,7 @@ def test_alert_is_explained_and_acknowledged(
     window = {180: "3 h", 1440: "1 d"}[int(str(surge.details["window_minutes"]))]
     assert f"negative items on Castlereach Bancorp within {window}" in shown
     assert "Usual at these hours of the week" in shown
-    assert "fired by foreshock" in shown
+    assert "fired (negative surge) by foreshock" in shown
     painted(browser, "5 Critical", surge.evidence[-1].title)  # the newest stands first
     shoot("alert-firing")
     name = browser.find_element(By.CSS_SELECTOR, ".st-key-who input")

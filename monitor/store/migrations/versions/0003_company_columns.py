@@ -26,11 +26,10 @@ _TEXTS = {
 
 def upgrade() -> None:
     # One by one, not by a batch: that would copy the whole table on SQLite.
-    empty = sa.text("'[]'")
-    op.add_column("companies", sa.Column("rics", sa.JSON(), server_default=empty, nullable=False))
+    op.add_column("companies", sa.Column("rics", sa.JSON()))
     for name, kind in _TEXTS.items():
         op.add_column("companies", sa.Column(name, kind))
-    op.add_column("companies", sa.Column("groups", sa.JSON(), server_default=empty, nullable=False))
+    op.add_column("companies", sa.Column("groups", sa.JSON()))
     op.add_column("mentions", sa.Column("relevance", sa.String(8)))
 
 
