@@ -14,7 +14,7 @@ from models.engines import Engine
 from models.engines.choice import choose_engine
 from models.errors import BundleError
 from models.labels import EMBEDDING, SENTIMENTS, HeadKind, sentiment_score
-from models.metrics import probabilities_of, softmax
+from models.metrics import probabilities_of
 from models.targets import mark_target, unmarked
 from models.tokens import encode, equal_length_batches, load_tokenizer
 
@@ -218,9 +218,7 @@ class Classifier:
         BundleError
             When the bundle has no target head.
         """
-        logits = self.target_logits(texts, names)
-        head = self._target_head()
-        return softmax(logits, self.bundle.temperatures[head], self.bundle.powers.get(head, 1.0))
+        return self.calibrated(self._target_head(), self.target_logits(texts, names))
 
     def target_logits(
         self, texts: Sequence[str], names: Sequence[Sequence[str]]
@@ -255,15 +253,16 @@ class Classifier:
         """Calibrated probabilities of each head, ``(texts, labels) float64``."""
         return self._calibrated(self.logits(texts))
 
+    def calibrated(self, head: str, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities of one head's logits, by the temperature and power of the bundle."""
+        kind = next(each.kind for each in self.bundle.heads if each.name == head)
+        power = self.bundle.powers.get(head, 1.0)
+        return probabilities_of(kind, logits, self.bundle.temperatures[head], power)
+
     def _calibrated(
         self, logits: Mapping[str, NDArray[np.float32]]
     ) -> dict[str, NDArray[np.float64]]:
-        kinds = {head.name: head.kind for head in self.bundle.heads}
-        temperatures, powers = self.bundle.temperatures, self.bundle.powers
-        return {
-            head: probabilities_of(kinds[head], values, temperatures[head], powers.get(head, 1.0))
-            for head, values in logits.items()
-        }
+        return {head: self.calibrated(head, values) for head, values in logits.items()}
 
     def _decode(
         self,

@@ -18,7 +18,7 @@ from models.classifier import Classifier
 from models.encoder import MultiHead, build
 from models.evaluate import Report, report, served_report
 from models.labels import HeadKind
-from models.metrics import Floats, probabilities_of
+from models.metrics import Floats
 from models.tokens import encode, load_tokenizer
 from models.training.baseline import baseline_probabilities
 from models.training.batches import Rows
@@ -124,10 +124,6 @@ def _compare(
         found = baseline_probabilities(frozen, head.name, train, valid, {"test": tests}, seed)
         others.append(other("frozen base", found["test"]))
     logits = logits_of(trained, tests, head.name)
-    fitted = classifier.bundle
-    exact = probabilities_of(
-        head.kind, logits, fitted.temperatures[head.name], fitted.powers.get(head.name, 1.0)
-    )
-    others.append(other("float32 (torch)", exact))
+    others.append(other("float32 (torch)", classifier.calibrated(head.name, logits)))
     served = served_report(classifier, head, source.path.name, split, data)
     return Comparison(served, tuple(others))

@@ -56,26 +56,30 @@ def _is_near(text: str, mention: Mention, start: int, end: int, where: str) -> b
     return behind and _ENDS.match(text, mention.end) is not None
 
 
+def _titled(item: ClassifiedArticle, company_id: str) -> list[Mention]:
+    return [m for m in item.mentions if m.company_id == company_id and m.field == "title"]
+
+
 def _elsewhere(item: ClassifiedArticle, risk: RiskMatch, company_id: str) -> bool:
     """Say whether the event is told in an earlier sentence than the company, or of the name behind it.
 
     "X says CEO resigned; gets Acme notice" and "Acme mulls bid for insolvent Brown" are no news of Acme.
     """
-    title = item.article.title
-    at = title.find(risk.evidence)
-    mine = [m for m in item.mentions if m.company_id == company_id and m.field == "title"]
+    at = item.article.title.find(risk.evidence)
+    mine = _titled(item, company_id)
     if at < 0 or not mine:
         return False
-    if all(mention.start >= at + len(risk.evidence) for mention in mine):
-        return True
-    named = _OF_ANOTHER.match(title, title.find(risk.words) + len(risk.words))
-    return (
-        risk.words in title
-        and bool(risk.words)
-        and risk.words.split()[-1].casefold() in _DESCRIBES
-        and named is not None
-        and not any(mention.start == named.start(1) for mention in item.mentions)
-    )
+    end = at + len(risk.evidence)
+    return all(mention.start >= end for mention in mine) or _describes_another(item, risk)
+
+
+def _describes_another(item: ClassifiedArticle, risk: RiskMatch) -> bool:
+    title = item.article.title
+    at = title.find(risk.words)
+    if at < 0 or not risk.words or risk.words.split()[-1].casefold() not in _DESCRIBES:
+        return False
+    named = _OF_ANOTHER.match(title, at + len(risk.words))
+    return named is not None and all(m.start != named.start(1) for m in item.mentions)
 
 
 def _only_speaks(item: ClassifiedArticle, company_id: str) -> bool:
@@ -94,7 +98,7 @@ def _is_actor(item: ClassifiedArticle, risk: RiskMatch, company_id: str) -> bool
     """Say whether a company does to others what the words tell ("Acme sues Brown", "Acme probes flaw")."""
     verb = risk.words.split(" ", 1)[0]
     title = item.article.title
-    mine = [m for m in item.mentions if m.company_id == company_id and m.field == "title"]
+    mine = _titled(item, company_id)
     return (
         verb.casefold() in _DONE_TO_OTHERS
         and bool(mine)

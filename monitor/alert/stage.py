@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from monitor.aggregate.baselines import Baselines, load_baselines
 from monitor.aggregate.watermark import Watermark, watermark
@@ -188,10 +189,7 @@ class AlertStage:
         if span is None:
             return
         after = max(state.through_at, span[0]) if state else span[0]
-
-        def reports_of(dimension: Dimension, key: str, start_us: int, end_us: int) -> Reports:
-            return Reports(articles.of_key(connection, dimension, key, start_us, end_us))
-
+        reports_of = partial(_reports, connection)
         while after < until:
             midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
             end = min(until, midnight + timedelta(days=1))
@@ -290,8 +288,7 @@ class AlertStage:
 
     def _surging(self, connection: Connection, surge: Surge) -> list[ClassifiedArticle]:
         """Return the negative reports of a surge without their copies, most negative first."""
-        place = (surge.dimension, surge.key, surge.start_us, surge.end_us)
-        found = Reports(articles.of_key(connection, *place))
+        found = _reports(connection, surge.dimension, surge.key, surge.start_us, surge.end_us)
         return articles.get(connection, found.negative(surge.start_us, surge.end_us))
 
     def _explained(
@@ -349,6 +346,12 @@ class AlertStage:
 
     def _life(self, kind: AlertKind) -> Life:
         return self.story.life if kind is AlertKind.STORY else self.surge.life
+
+
+def _reports(
+    connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
+) -> Reports:
+    return Reports(articles.of_key(connection, dimension, key, start_us, end_us))
 
 
 def _proof(surge: Surge, items: Iterable[ClassifiedArticle]) -> tuple[Evidence, ...]:

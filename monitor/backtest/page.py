@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from html import escape
 
 from monitor.alert.explain import explain, span
-from monitor.backtest.score import Detection, Score, Window, detections
+from monitor.backtest.score import Detection, Score, Window, detections, side_by_side
 from monitor.backtest.told import Told
 from monitor.domain import Alert
 
@@ -70,7 +70,7 @@ def page(
 
 
 def _figures(scores: Mapping[str, Score], total: Score) -> str:
-    columns = {**scores, "all": total} if len(scores) > 1 else dict(scores)
+    columns = side_by_side(scores, total)
     head = "".join(f"<th class=n>{escape(name)}" for name in columns)
     rows = [f"<table><tr><th>{head}"]
     for field, said, form in _ROWS:

@@ -12,7 +12,6 @@ from monitor.backtest.score import Window
 from monitor.backtest.told import told_of
 from monitor.clock import ReplayClock
 from monitor.collect.replay import ReplaySource
-from monitor.collect.source import SourceConfig
 from monitor.domain import Company
 from monitor.entities.watchlist import load_watchlist
 from monitor.errors import ConfigError
@@ -30,12 +29,11 @@ Progress = Callable[[], tuple[int, int]]  # (bytes read, bytes in all)
 class Plan:
     """What is replayed, for whom, and what had to be seen."""
 
-    feeds: tuple[Path, ...]
+    feeds: tuple[ReplaySource, ...]
     companies: tuple[Company, ...]
     events: tuple[ExpectedEvent, ...]
+    families: Mapping[str, str]  # of each event of the risk pack in use
     settings: Settings
-    language: str | None = "en"
-    publisher: str | None = None
 
 
 def make_plan(
@@ -43,7 +41,7 @@ def make_plan(
     watchlist: Path,
     events: Path | None,
     settings: Settings,
-    language: str | None,
+    language: str,
     publisher: str | None,
 ) -> Plan:
     """Read and check everything before the first item is replayed.
@@ -53,15 +51,16 @@ def make_plan(
     ConfigError
         A file is missing or wrong.
     """
-    for feed in feeds:
-        if not feed.is_file():
-            raise ConfigError(f"{feed}: no such file; name a csv, csv.gz, jsonl or jsonl.gz")
+    sources = tuple(ReplaySource.of(feed, language, publisher) for feed in feeds)
     companies = load_watchlist(watchlist).companies
     expected = () if events is None else load_events(events, companies)
-    return Plan(tuple(feeds), companies, expected, settings, language, publisher)
+    rules = RiskPack.load(settings.story.pack).rules.values()
+    return Plan(sources, companies, expected, {rule.event: rule.family for rule in rules}, settings)
 
 
-def run_feed(plan: Plan, feed: Path, watch: Callable[[Progress], Callable[[int], None]]) -> Window:
+def run_feed(
+    plan: Plan, source: ReplaySource, watch: Callable[[Progress], Callable[[int], None]]
+) -> Window:
     """Replay one feed as fast as it goes; nothing is sent.
 
     Parameters
@@ -69,16 +68,6 @@ def run_feed(plan: Plan, feed: Path, watch: Callable[[Progress], Callable[[int],
     watch
         Told how to ask for progress; returns what is called with the number of items so far.
     """
-    name = feed.name.split(".")[0]
-    source = ReplaySource(
-        SourceConfig(
-            name=name,
-            kind="replay",
-            location=str(feed),
-            language=plan.language,
-            publisher=plan.publisher,
-        )
-    )
     with TemporaryDirectory(prefix="foreshock-backtest-") as folder:
         outside = open_outside(_settings(plan.settings, Path(folder)), ReplayClock(None))
         service = Service(outside, tuple(STAGES), [source], send=False, housekeeping=False)
@@ -87,18 +76,15 @@ def run_feed(plan: Plan, feed: Path, watch: Callable[[Progress], Callable[[int],
             with outside.store.read() as connection:
                 span = buckets.span(connection)
             if span is None:
-                raise ConfigError(f"{feed}: no item of it could be used; nothing to backtest")
-            told = tuple(told_of(outside.store, families(plan.settings)))
+                raise ConfigError(
+                    f"{source.path}: no item of it could be used; nothing to backtest"
+                )
+            told = tuple(told_of(outside.store, plan.families))
         finally:
             service.close()
     began_at, ended_at = span
     events = tuple(e for e in plan.events if began_at <= e.first_headline_at <= ended_at)
-    return Window(name, began_at, ended_at, outcome.articles, told, events)
-
-
-def families(settings: Settings) -> Mapping[str, str]:
-    """Return the family of each event of the risk pack in use."""
-    return {rule.event: rule.family for rule in RiskPack.load(settings.story.pack).rules.values()}
+    return Window(source.name, began_at, ended_at, outcome.articles, told, events)
 
 
 def outside_of_feeds(plan: Plan, windows: Sequence[Window]) -> list[ExpectedEvent]:

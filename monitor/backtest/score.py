@@ -122,6 +122,11 @@ def score(windows: Sequence[Window], watched: int) -> Score:
     )
 
 
+def side_by_side(scores: Mapping[str, Score], total: Score) -> dict[str, Score]:
+    """Return the columns of a table of windows: each, and all together where there are several."""
+    return {**scores, "all": total} if len(scores) > 1 else dict(scores)
+
+
 def repeats(told: Iterable[Told]) -> list[tuple[Told, Told]]:
     """Return pairs of notifications of one story within 24 h of which the second says nothing new.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.robustness.wilson import wilson
 from monitor.errors import ConfigError
 
 VERDICTS: Mapping[str, str] = {
@@ -19,7 +19,6 @@ VERDICTS: Mapping[str, str] = {
     "duplicate": "told before",
 }
 _COLUMNS = ("alert_id", "verdict", "note")
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,6 @@ def precision_of(verdicts: Sequence[str]) -> Precision:
     judged, true = len(verdicts), verdicts.count("true")
     if not judged:
         return Precision(0, 0, None, None, None, {})
-    share, squared = true / judged, _Z95**2
-    middle = (share + squared / (2 * judged)) / (1 + squared / judged)
-    half = (
-        _Z95
-        / (1 + squared / judged)
-        * math.sqrt(share * (1 - share) / judged + squared / (4 * judged**2))
-    )
+    low, high = wilson(true, judged)
     counts = dict(Counter(verdicts).most_common())
-    return Precision(judged, true, share, middle - half, middle + half, counts)
+    return Precision(judged, true, true / judged, low, high, counts)

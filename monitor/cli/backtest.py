@@ -77,14 +77,12 @@ def backtest(
     settings = settings_of(
         config, watchlist=watchlist, model={"cache": cache or out / "predictions.db"}
     )
-    plan = make_plan(
-        feeds, watchlist, events, settings, None if language == "auto" else language, publisher
-    )
+    plan = make_plan(feeds, watchlist, events, settings, language, publisher)
     out.mkdir(parents=True, exist_ok=True)
     windows = []
-    for file in feeds:
-        with reading_bar(file.name) as watch:
-            windows.append(run_feed(plan, file, watch))
+    for source in plan.feeds:
+        with reading_bar(source.name) as watch:
+            windows.append(run_feed(plan, source, watch))
     scores = {window.name: score([window], len(plan.companies)) for window in windows}
     total = score(windows, len(plan.companies))
     result = _result(plan, windows, scores, total)
@@ -211,7 +209,9 @@ def _write_report(
 
 
 def _print(scores: Mapping[str, Score], total: Score) -> None:
-    columns = {**scores, "all": total} if len(scores) > 1 else dict(scores)
+    from monitor.backtest.score import side_by_side
+
+    columns = side_by_side(scores, total)
     typer.echo(" " * 30 + "".join(f"{name:>18.16}" for name in columns))
     for field in dataclasses.fields(total):
         values = [getattr(found, field.name) for found in columns.values()]

@@ -131,26 +131,15 @@ def replay(
     from monitor.cli.progress import reading_bar
     from monitor.clock import ReplayClock
     from monitor.collect.replay import ReplaySource
-    from monitor.collect.source import SourceConfig
     from monitor.replay import replay as run_replay
     from monitor.service import Service, open_outside
 
-    if not file.is_file():
-        raise ConfigError(f"{file}: no such file; name a csv, csv.gz, jsonl or jsonl.gz")
+    source = ReplaySource.of(file, language, publisher)
     settings = settings_of(config, db, kafka, watchlist)
     _log("warning" if settings.log.level == "info" else settings.log.level, settings.log.format)
     names = stages_of(stages, STAGE_NAMES)
     if "collect" not in names:
         raise ConfigError("--stages: a replay collects; run other stages with `foreshock run`")
-    source = ReplaySource(
-        SourceConfig(
-            name=file.name.split(".")[0],
-            kind="replay",
-            location=str(file),
-            language=None if language == "auto" else language,
-            publisher=publisher,
-        )
-    )
     outside = open_outside(settings, ReplayClock(_speed(speed)))
     service = Service(outside, names, [source], send=notify, housekeeping=False)
     try:

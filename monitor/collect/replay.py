@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 
 import orjson
 
@@ -13,6 +14,7 @@ from monitor.collect.raw import RawItem
 from monitor.collect.records import Line, LineFile, Torn, rows, split
 from monitor.collect.source import SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
+from monitor.errors import ConfigError
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "published": ("published_at", "published", "pubdate", "date"),
@@ -43,6 +45,34 @@ class ReplaySource:
         self.path = config.location
         self._config = config
         self._file = LineFile(self.path)
+
+    @classmethod
+    def of(cls, file: Path, language: str, publisher: str | None) -> ReplaySource:
+        """Return a file as a source that is called as the file is.
+
+        Parameters
+        ----------
+        language
+            ISO 639-1 code of the items, or ``auto`` to tell it from each text.
+        publisher
+            Of items that do not say; ``None`` for that of their URL.
+
+        Raises
+        ------
+        ConfigError
+            There is no such file.
+        """
+        if not file.is_file():
+            raise ConfigError(f"{file}: no such file; name a csv, csv.gz, jsonl or jsonl.gz")
+        return cls(
+            SourceConfig(
+                name=file.name.split(".")[0],
+                kind="replay",
+                location=str(file),
+                language=None if language == "auto" else language,
+                publisher=publisher,
+            )
+        )
 
     def poll(self, now: datetime) -> Iterator[RawItem | DeadItem]:
         """Yield every row; see `monitor.collect.source.Source.poll`."""

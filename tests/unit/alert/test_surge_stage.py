@@ -127,6 +127,16 @@ MANY = [
 END = TROUBLE + timedelta(hours=2)
 
 
+STORY = classified(
+    "story",
+    "Acme files for bankruptcy",
+    published_at=TROUBLE - timedelta(minutes=1),
+    topic="Legal | Regulation",
+    score=-0.9,
+    risks=[risk()],
+)
+
+
 def test_a_topic_surge_tells_what_was_seen_against_what_is_usual(desk: Desk) -> None:
     found = desk.tell([*quiet(), *burst(MANY), *burst_copies(MANY[-1])], END)
     assert [alert.fingerprint for alert in found] == [f"surge|topic|{TOPIC}"]
@@ -151,16 +161,8 @@ def test_forty_copies_are_no_surge(desk: Desk) -> None:
 
 
 def test_a_surge_that_a_story_explains_is_no_second_alert(desk: Desk) -> None:
-    story = classified(
-        "story",
-        "Acme files for bankruptcy",
-        published_at=TROUBLE - timedelta(minutes=1),
-        topic="Legal | Regulation",
-        score=-0.9,
-        risks=[risk()],
-    )
     # Company surges are inhibited where people are told: here it is the topic's that must not be.
-    found = desk.tell([*quiet(), story, *burst(MANY, companies=("acme",))], END)
+    found = desk.tell([*quiet(), STORY, *burst(MANY, companies=("acme",))], END)
     assert AlertKind.STORY in {alert.kind for alert in found}
     assert f"surge|topic|{TOPIC}" not in {alert.fingerprint for alert in found}
     withheld = desk.metrics.withheld.labels("explained")
@@ -168,15 +170,7 @@ def test_a_surge_that_a_story_explains_is_no_second_alert(desk: Desk) -> None:
 
 
 def test_a_story_of_another_company_explains_nothing(desk: Desk) -> None:
-    story = classified(
-        "story",
-        "Acme files for bankruptcy",
-        published_at=TROUBLE - timedelta(minutes=1),
-        topic="Legal | Regulation",
-        score=-0.9,
-        risks=[risk()],
-    )
-    found = desk.tell([*quiet(), story, *burst(MANY)], END)
+    found = desk.tell([*quiet(), STORY, *burst(MANY)], END)
     assert f"surge|topic|{TOPIC}" in {alert.fingerprint for alert in found}
 
 
