@@ -258,6 +258,8 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
+    assigned_to: str | None = None
+    snoozed_until: datetime | None = None  # wall clock; people are not told of it before
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ def save(connection: Connection, alert: Alert) -> None:
         "acknowledged_by": alert.acknowledged_by,
         "acknowledged_us": _micros(alert.acknowledged_at),
         "resolved_us": _micros(alert.resolved_at),
+        "assigned_to": alert.assigned_to,
+        "snoozed_until_us": _micros(alert.snoozed_until),
     }
     statement = insert(connection, alerts)
     values = {name: statement.excluded[name] for name in row}
@@ -296,6 +298,8 @@ def _alert(row: RowMapping, proof: tuple[Evidence, ...]) -> Alert:
         acknowledged_by=row["acknowledged_by"],
         acknowledged_at=_moment(row["acknowledged_us"]),
         resolved_at=_moment(row["resolved_us"]),
+        assigned_to=row["assigned_to"],
+        snoozed_until=_moment(row["snoozed_until_us"]),
     )
 
 

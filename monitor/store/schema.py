@@ -162,6 +162,8 @@ alerts = Table(
     Column("acknowledged_by", Text),
     Column("acknowledged_us", BigInteger),
     Column("resolved_us", BigInteger),
+    Column("assigned_to", Text),
+    Column("snoozed_until_us", BigInteger),
     Index(None, "fingerprint", "updated_us"),
     Index(None, "state", "updated_us"),
     Index(None, "key", "started_us"),

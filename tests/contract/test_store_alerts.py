@@ -77,6 +77,8 @@ def test_an_alert_comes_back_as_it_was(store: Store) -> None:
         acknowledged_by="ann",
         acknowledged_at=T0 + timedelta(hours=1),
         resolved_at=T0 + timedelta(hours=2),
+        assigned_to="bob",
+        snoozed_until=T0 + timedelta(hours=3),
         state=AlertState.RESOLVED,
     )
     save(store, item)
