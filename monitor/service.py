@@ -230,6 +230,7 @@ def _aggregate(outside: Outside, sources: Sequence[Source] | None, send: bool) -
 def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
     from monitor.alert.stage import AlertStage
     from monitor.alert.story import Names
+    from monitor.entities.states import states_among
     from monitor.stories.risk import RiskPack
 
     settings = outside.settings
@@ -241,6 +242,9 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
         two_sided=frozenset(rule.event for rule in rules if rule.polarity == "any"),
         any_tone=frozenset(rule.event for rule in rules if rule.polarity == "either"),
         about={rule.event: rule.about for rule in rules},
+        companies_only=pack.companies_only,
+        states=states_among(outside.companies),
+        ignores=pack.ignores,
     )
     return AlertStage(
         outside.store,

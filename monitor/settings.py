@@ -188,7 +188,7 @@ class StorySettings(Section):
         4, ge=1, le=5, description="From here on the model must contradict to stop it."
     )
     agreement: float = Field(
-        -0.25,
+        -0.1,
         description="Below `severe`: the mean of the scores towards the company and of the whole headline "
         "must be at most this.",
     )

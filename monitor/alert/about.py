@@ -31,6 +31,7 @@ def concerned(item: ClassifiedArticle, risk: RiskMatch, where: str = "any") -> t
         if not _only_speaks(item, company_id)
         and not _elsewhere(item, risk, company_id)
         and not _is_actor(item, risk, company_id)
+        and not _stands_by(item, risk, company_id)
     )
     if where == "any" or not risk.words:
         return found
@@ -51,7 +52,7 @@ def _field(item: ClassifiedArticle, mention: Mention) -> str:
 def _is_near(text: str, mention: Mention, start: int, end: int, where: str) -> bool:
     """Say whether a mention stands right before, or right behind, the words of an event."""
     if where == "before":
-        return mention.start < end and start - mention.end <= BEFORE_CHARS
+        return mention.start <= start and start - mention.end <= BEFORE_CHARS
     behind = 0 <= mention.start - end <= BEHIND_CHARS
     return behind and _ENDS.match(text, mention.end) is not None
 
@@ -83,14 +84,44 @@ def _describes_another(item: ClassifiedArticle, risk: RiskMatch) -> bool:
 
 
 def _only_speaks(item: ClassifiedArticle, company_id: str) -> bool:
-    """Say whether a title names a company only as who said it ("... could default - Acme Bank")."""
+    """Say whether a title names a company only as who said it.
+
+    "... could default - Acme Bank"; "Acme Bank chief economist calls for bailout".
+    """
     title = item.article.title
     return all(
         mention.field == "title"
-        and len(title) - mention.end <= 2
-        and _SAID_BY.search(title, max(0, mention.start - 4), mention.start) is not None
+        and (
+            (
+                len(title) - mention.end <= 2
+                and _SAID_BY.search(title, max(0, mention.start - 4), mention.start) is not None
+            )
+            or _ECONOMIST.match(title, mention.end) is not None
+        )
         for mention in item.mentions
         if mention.company_id == company_id
+    )
+
+
+def only_locates(item: ClassifiedArticle, state_id: str) -> bool:
+    """Say whether a title names a state only to say where somebody else is ("Utopia's Acme Bank")."""
+    title = item.article.title
+    mine = _titled(item, state_id)
+    return bool(mine) and all(_OWN.match(title, mention.end) for mention in mine)
+
+
+def _stands_by(item: ClassifiedArticle, risk: RiskMatch, company_id: str) -> bool:
+    """Say whether a title names a company only as one of several examples, or as who is owed.
+
+    "Brown joins lenders, including Acme, in Chapter 11 plan"; "Brown fails to pay Acme".
+    """
+    title = item.article.title
+    mine = _titled(item, company_id)
+    at = title.find(risk.words) if risk.words else -1
+    owed = at + len(risk.words) + 1 if at >= 0 and _TO_PAY.search(risk.words) else -1
+    return bool(mine) and all(
+        mention.start == owed or _SUCH_AS.search(title, max(0, mention.start - 60), mention.start)
+        for mention in mine
     )
 
 
@@ -102,7 +133,10 @@ def _is_actor(item: ClassifiedArticle, risk: RiskMatch, company_id: str) -> bool
     return (
         verb.casefold() in _DONE_TO_OTHERS
         and bool(mine)
-        and all(title[mention.end :].startswith(f" {verb}") for mention in mine)
+        and all(
+            title[mention.end :].startswith((f" {verb}", f" says {verb}", f" is {verb}"))
+            for mention in mine
+        )
     )
 
 
@@ -115,6 +149,13 @@ def is_cause(risk: RiskMatch, other: RiskMatch) -> bool:
     return 0 <= first < start and _CAUSE.search(between) is not None
 
 
+_ECONOMIST = re.compile(
+    r"(?:'s)?(?: \w+)? (?:chief economist|economists?|strategists?|analysts?)\b(?! (?:fired|suspended))"
+)
+# "including Acme", "such as Acme and", "including Brown and Acme"
+_SUCH_AS = re.compile(r"\b(?:including|such as|among them)(?: [A-Z][\w&.]+,?){0,4}?(?: and)? $")
+_OWN = re.compile(r"'s [A-Z]")
+_TO_PAY = re.compile(r"\b(?:re)?pay$", re.IGNORECASE)
 _SAID_BY = re.compile(r"(?: -{1,2} ?|: )$")
 # What may follow the name of a company that is the object; another noun makes it a part of it or a product.
 _ENDS = re.compile(

@@ -189,7 +189,7 @@ class AlertStage:
         if span is None:
             return
         after = max(state.through_at, span[0]) if state else span[0]
-        reports_of = partial(_reports, connection)
+        reports_of = partial(self._reports, connection)
         while after < until:
             midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
             end = min(until, midnight + timedelta(days=1))
@@ -286,9 +286,18 @@ class AlertStage:
         )
         self._take(connection, finding, open_alert)
 
+    def _reports(
+        self, connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
+    ) -> Reports:
+        """Return the reports of a key; a round-up of markets is none of a company that it names."""
+        items = articles.of_key(connection, dimension, key, start_us, end_us)
+        if dimension is Dimension.COMPANY:
+            items = items[~items["title"].map(self.names.ignores).astype(bool)]
+        return Reports(items)
+
     def _surging(self, connection: Connection, surge: Surge) -> list[ClassifiedArticle]:
         """Return the negative reports of a surge without their copies, most negative first."""
-        found = _reports(connection, surge.dimension, surge.key, surge.start_us, surge.end_us)
+        found = self._reports(connection, surge.dimension, surge.key, surge.start_us, surge.end_us)
         return articles.get(connection, found.negative(surge.start_us, surge.end_us))
 
     def _explained(
@@ -346,12 +355,6 @@ class AlertStage:
 
     def _life(self, kind: AlertKind) -> Life:
         return self.story.life if kind is AlertKind.STORY else self.surge.life
-
-
-def _reports(
-    connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
-) -> Reports:
-    return Reports(articles.of_key(connection, dimension, key, start_us, end_us))
 
 
 def _proof(surge: Surge, items: Iterable[ClassifiedArticle]) -> tuple[Evidence, ...]:

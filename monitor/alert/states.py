@@ -20,9 +20,12 @@ from monitor.domain import (
     Evidence,
     digest,
 )
+from monitor.stories.titles import origin_of
 
 MAX_EVIDENCE = 50
-PUBLISHERS_OF_RUMOUR = 2  # this many independent publishers make a rumour worth telling
+PUBLISHERS_OF_RUMOUR = (
+    2  # so many independent publishers, or named sources, make a rumour worth telling
+)
 PUBLISHERS_AGAINST_STALE = 3
 FACTS = ("", "amended")  # marks of evidence that reports a fact; "amended" by a corrected report
 ANSWERING = ("denied", "revoked", "stale", "resolved")  # marks of evidence that is no fresh report
@@ -95,7 +98,8 @@ def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
         else:
             steps.append(_opened(finding))
         return steps
-    steps.append(_updated(alert, finding))
+    if finding.mark not in ANSWERED or _answers(alert, finding):
+        steps.append(_updated(alert, finding))
     return steps
 
 
@@ -192,6 +196,13 @@ def _events(alert: Alert) -> list[str]:
     return [str(each) for each in known] if isinstance(known, list | tuple) else [alert.event]
 
 
+def _answers(alert: Alert, finding: Finding) -> bool:
+    """Say whether an answer is one to what the alert told: "won't lose its licence" denies no fine."""
+    return alert.kind is AlertKind.STORY and bool(
+        {finding.event, *finding.events} & {alert.event, *_events(alert)}
+    )
+
+
 def _enough(pending: Alert, finding: Finding) -> bool:
     """Say whether a pending alert may fire with this finding.
 
@@ -203,8 +214,18 @@ def _enough(pending: Alert, finding: Finding) -> bool:
         fresh = {item.publisher for item in pending.evidence if item.mark in FACTS} - old
         return finding.fires and len(fresh) >= PUBLISHERS_AGAINST_STALE
     return finding.fires or (
-        finding.mark == "rumour" and pending.publishers >= PUBLISHERS_OF_RUMOUR
+        finding.mark == "rumour"
+        and (
+            pending.publishers >= PUBLISHERS_OF_RUMOUR
+            or len(_origins(pending)) >= PUBLISHERS_OF_RUMOUR
+        )
     )
+
+
+def _origins(alert: Alert) -> set[str]:
+    """Whom the rumours name as their source: a paper and then somebody who was asked are two."""
+    named = {origin_of(item.title) for item in alert.evidence if item.mark == "rumour"}
+    return named - {""}
 
 
 def _stage(alert: Alert, finding: Finding) -> dict[str, str]:

@@ -10,11 +10,11 @@ and makes the rule wary of those who repeat it (see `monitor.alert.states`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from monitor.alert.about import concerned, is_cause
+from monitor.alert.about import concerned, is_cause, only_locates
 from monitor.alert.states import FACTS, Finding, Life
 from monitor.domain import (
     MODEL,
@@ -34,6 +34,10 @@ ANSWERS = (
 )  # stages that answer a report; they are no report themselves
 
 
+def _nothing(title: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """What rules have to know of companies and events, to write titles and fingerprints."""
@@ -47,8 +51,21 @@ class Names:
     #: Where the company stands that an event happens to, by event: "before" or "after" its words, or "any".
     about: Mapping[str, str] = field(default_factory=dict)
 
-    def where(self, event: str) -> str:
-        return self.about.get(event, "any")
+    #: Events that do not happen to a state, and the ids of the states watched.
+    companies_only: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+    #: Which titles are no news of anybody: round-ups of markets, solicitations.
+    ignores: Callable[[str], bool] = _nothing
+
+    def concerned(self, item: ClassifiedArticle, risk: RiskMatch) -> tuple[str, ...]:
+        """Return whom of the watchlist an event happened to."""
+        found = concerned(item, risk, self.about.get(risk.event, "any"))
+        return tuple(
+            company_id
+            for company_id in found
+            if company_id not in self.states
+            or (risk.event not in self.companies_only and not only_locates(item, company_id))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +80,7 @@ class StoryRule:
 
     min_severity: int = 3
     severe: int = 4
-    agreement: float = -0.25
+    agreement: float = -0.1
     contradiction: float = 0.6
     model_confidence: float = 0.97
     quiet_hours: float = 48.0
@@ -113,7 +130,7 @@ class StoryRule:
             return "stale"
         if not item.article.date_status.believable:
             return "undated"
-        affected = concerned(item, strongest, names.where(strongest.event))
+        affected = names.concerned(item, strongest)
         if not affected:
             return "other_company"
         if any(self._agrees(item, company_id, names) for company_id in affected):
@@ -146,7 +163,7 @@ class StoryRule:
         if republished(item):
             mark = "stale"
         doubt = " (unconfirmed)" if mark == "rumour" else ""
-        for company_id in concerned(item, risk, names.where(risk.event)):
+        for company_id in names.concerned(item, risk):
             if not self._agrees(item, company_id, names):
                 continue
             _, score = item.towards(company_id)

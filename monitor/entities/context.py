@@ -63,6 +63,8 @@ def is_other(text: str, folded: str, start: int, end: int, common: bool, short: 
         return True
     if _COALITION_AFTER.match(text, end):
         return True
+    if _NEAR_BEFORE.search(folded, max(0, start - 12), start) and _PLACE_ENDS.match(folded, end):
+        return True
     after = _WORD_AFTER.match(text, end)
     next_word = after.group(1) if after else ""
     if common and next_word[:1].isupper() and fold_word(next_word) in OTHER_BODIES:
@@ -132,6 +134,9 @@ _WORD_BEFORE = re.compile(r"([\w.']+) $")
 _JOINED_BEFORE = re.compile(r"[A-Z]\w+ & $")  # "Hellman & Friedman"
 # "Amazon Defense Coalition", but "Amazon Joins Coalition"
 _COALITION_AFTER = re.compile(r" (?:[A-Z]\w*[^\WsS] )?(?:Coalition|COALITION)\b")
+# "trains collide near Rio", but "near Shell's plant", "near Shell plant"
+_NEAR_BEFORE = re.compile(r"\b(?:near|outside|downtown|north of|south of|east of|west of) $")
+_PLACE_ENDS = re.compile(r"$|[,.;:)]| (?:de|in|on|and|as|after|kills?|while|when)\b")
 _AGE_AFTER = re.compile(r", \d\d,")
 _PLACE_AFTER = re.compile(r", (\w+)")
 _FUND_AFTER = re.compile(r" (?:Capital|Partners|Associates|Ventures|Management)\b")

@@ -251,6 +251,8 @@ def _is_bounded(text: str, start: int, end: int, name: Name) -> bool:
             return False
         if after == "." and _is_code(text, start, end, name):
             return False
+        if after == "-" and name.exact and _MODEL_NUMBER.match(text, end):  # "LM-100J"
+            return False
         if after == "&" and text[end + 1 : end + 2].isalnum():
             return False
         if after == "'" and text[end + 1 : end + 2].isalnum() and not _CONTRACTION.match(text, end):
@@ -285,5 +287,6 @@ def _leftmost_longest(places: list[_Place]) -> Iterator[_Place]:
 
 _CODE_LENGTH = 1000  # a code says more than any short form
 _CODE_BEFORE = re.compile(r"(?:^|[\sA-Z\d])\.$")
+_MODEL_NUMBER = re.compile(r"-[A-Z]{0,3}\d")
 _PLACE_OF_CODE = re.compile(r"\.[A-Z]{1,2}\b")
 _CONTRACTION = re.compile(r"'(?:s|ll|d|re|ve|t)\b", re.IGNORECASE)

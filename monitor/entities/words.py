@@ -151,7 +151,7 @@ DECOYS = (
     "target price", "target prices", "target date", "inflation target", "rio de janeiro",
     "rio grande", "rio 2016", "city rio", "the amazon rainforest", "amazon rainforest",
     "amazon basin", "amazon river", "amazon conservation", "conservation in amazon",
-    "amazon forest", "visa application", "visa applications", "visa waiver", "visa ban",
+    "amazon forest", "amazon indians", "amazon tribe", "amazon tribes", "amazon jungle", "amazon region", "visa application", "visa applications", "visa waiver", "visa ban",
     "visa rules", "visa program", "visa programme", "visa free", "visa policy", "visa holders",
     "shell company", "shell companies", "shell corporation", "met coke", "coke oven",
     "petroleum coke", "coking coal and coke", "sun valley", "silicon valley", "gap year",

@@ -49,6 +49,8 @@ class RiskPack:
         The rules by id.
     episodes
         By event: the events of one episode of a company are one alert that grows.
+    companies_only
+        Events that do not happen to a state.
     version
         The version the file gives itself.
     severities
@@ -66,6 +68,9 @@ class RiskPack:
         self.episodes: Mapping[str, str] = {
             rule.event: pack.episodes.get(rule.family, rule.family) for rule in pack.rules
         }
+        self.companies_only = frozenset(
+            rule.event for rule in pack.rules if rule.family in pack.companies_only
+        )
         self.version = pack.version
         self.hash = digest(pack.text)
         self._always: list[tuple[str, RiskPattern]] = []  # signals without a literal
@@ -122,6 +127,21 @@ class RiskPack:
         if len(found) < 2:
             return tuple(found.values())
         return tuple(sorted(found.values(), key=lambda match: -match.severity))
+
+    def ignores(self, text: str) -> bool:
+        """Say whether a text is none of an event's news, whatever it says: a round-up of markets, an advert.
+
+        Examples
+        --------
+        >>> RiskPack.load().ignores("European shares fall, Acme drags"), RiskPack.load().ignores("Acme falls")
+        (True, False)
+        """
+        folded = fold(text[:MAX_CHARS])
+        held = (pair for _, pairs in self._automaton.iter(folded) for pair in pairs)
+        return any(
+            holder == _IGNORE and pattern.regex.search(folded)
+            for holder, pattern in {pair: None for pair in (*held, *self._always)}
+        )
 
     def read_by_model(
         self, events: Mapping[str, float], title: str, published_at: datetime | None = None

@@ -18,7 +18,8 @@ POLARITIES = ("negative", "any", "either", "positive")
 ABOUT = ("any", "before", "after")
 COMPARISONS = ("below", "above")
 CONFIDENCE = 0.8  # of a rule whose precision nobody measured
-_TOP = {"version", "stages", "ignore", "episodes", "rules"}
+_SHARED = ("version", "stages", "ignore", "episodes", "companies_only")  # once in all files
+_TOP = {*_SHARED, "rules"}
 _RULE = {
     "id",
     "event",
@@ -49,7 +50,7 @@ def read_pack(path: Path) -> PackFile:
     """Read a pack: one YAML file, or a folder of them read in the order of their names.
 
     The files of a folder share one pack: each may hold rules; one gives `version`, one `stages`,
-    one `ignore`, one `episodes`.
+    one `ignore`, one `episodes`, one `companies_only`.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def read_pack(path: Path) -> PackFile:
     for file in paths:
         text, top = _load(file)
         texts.append(text)
-        for key in ("version", "stages", "ignore", "episodes"):
+        for key in _SHARED:
             if key in top:
                 if key in given:
                     raise ConfigError(
@@ -81,6 +82,7 @@ def read_pack(path: Path) -> PackFile:
             rules[rule.id] = rule
     if not rules:
         raise ConfigError(f"{path}: `rules` must be a list of at least one rule")
+    families = {rule.family for rule in rules.values()}
     return PackFile(
         text="\0".join(texts),
         version=str(shared.get("version", "")),
@@ -90,7 +92,12 @@ def read_pack(path: Path) -> PackFile:
         episodes=_episodes(
             f"{given.get('episodes', path)}: episodes",
             shared.get("episodes") or {},
-            {rule.family for rule in rules.values()},
+            families,
+        ),
+        companies_only=_families(
+            f"{given.get('companies_only', path)}: companies_only",
+            shared.get("companies_only"),
+            families,
         ),
     )
 
@@ -135,12 +142,17 @@ def _episodes(where: str, raw: object, families: set[str]) -> Mapping[str, str]:
         raise ConfigError(f"{where}: must map the name of an episode to a list of families")
     found: dict[str, str] = {}
     for name, listed in raw.items():
-        for family in _texts(f"{where}.{name}", listed):
-            if family not in families:
-                raise ConfigError(f"{where}.{name}: no rule has the family {family!r}")
+        for family in _families(f"{where}.{name}", listed, families):
             if found.setdefault(family, str(name)) != name:
                 raise ConfigError(f"{where}.{name}: {family!r} is in {found[family]!r} already")
     return found
+
+
+def _families(where: str, listed: object, known: set[str]) -> frozenset[str]:
+    families = frozenset(_texts(where, listed))
+    if unknown := sorted(families - known):
+        raise ConfigError(f"{where}: no rule has the family {unknown[0]!r}")
+    return families
 
 
 def _rule(path: Path, place: int, raw: object) -> RiskRule:

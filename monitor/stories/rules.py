@@ -127,7 +127,10 @@ class RiskRule:
 
 @dataclass(frozen=True)
 class PackFile:
-    """What the files of a pack say, checked and compiled; ``episodes`` by family."""
+    """What the files of a pack say, checked and compiled; ``episodes`` by family.
+
+    ``companies_only`` are the families whose events do not happen to a state.
+    """
 
     text: str
     version: str
@@ -135,6 +138,7 @@ class PackFile:
     stages: Mapping[str, tuple[RiskPattern, ...]]
     ignore: tuple[RiskPattern, ...]
     episodes: Mapping[str, str]
+    companies_only: frozenset[str]
 
 
 def _inside_word(text: str, start: int) -> bool:

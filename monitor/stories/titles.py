@@ -48,6 +48,7 @@ _WITHDRAWN = re.compile(
     r"(?:story|report|article|headline)\b"
     r"|撤稿|(?:报道|快讯|稿件)[^。;,]{0,8}撤回|撤回[^。;,]{0,20}(?:报道|快讯|稿件)"
 )
+_UNNAMED = re.compile(r"\bsources?(?: says?)?$")
 _SPACE = re.compile(r"\s+")
 
 
@@ -96,6 +97,21 @@ def read_title(title: str) -> WireTitle:
         repeat = repeat or bool(found["repeat"])
         rest = rest[found.end() :]
     return WireTitle(rest.strip() or whole, update, corrected, withdrawn, repeat)
+
+
+def origin_of(title: str) -> str:
+    """Return whom a title names behind a dash as its source, folded; empty where it names nobody.
+
+    Examples
+    --------
+    >>> origin_of("Regulator asks Acme to cut bad loans - paper"), origin_of("Acme recalls 5,000 cars")
+    ('paper', '')
+    >>> origin_of("Acme near settlement -sources"), origin_of("Acme near settlement: bank source says")
+    ('source', 'source')
+    """
+    found = _SUFFIX.search(fold(title).rstrip())
+    named = found[0].strip(" -:|\u2013\u2014") if found else ""
+    return "source" if _UNNAMED.search(named) else named.removesuffix("s")
 
 
 def _without_suffixes(text: str) -> str:

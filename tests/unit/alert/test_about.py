@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.alert.about import concerned, is_cause
+from monitor.alert.story import Names
 from monitor.domain import Article, ClassifiedArticle, Company
 from monitor.entities import Resolver
 from monitor.stories import RiskPack
@@ -16,6 +17,7 @@ RESOLVER = Resolver(
         Company("acme", "Acme"),
         Company("brown", "Brown Motor"),
         Company("freedonia", "Freedonia"),
+        Company("gr", "Greece"),
     ]
 )
 
@@ -56,10 +58,34 @@ def affected(title: str, event: str) -> tuple[str, ...]:
         ("Freedonia fines Acme over cartel", "fine", ("acme",)),
         ("Acme fined by Freedonia over cartel", "fine", ("acme", "freedonia")),
         ("Regulator fines Acme, Brown Motor over cartel", "fine", ("acme", "brown")),
+        ("Lamp stocks tumble on Acme capex plan", "share_plunge", ()),
+        ("Lamp maker fails to pay Acme", "default", ()),
+        ("Acme fails to pay Brown Motor", "default", ("acme",)),
+        ("Lenders including Acme back Chapter 11 plan for lamp maker", "bankruptcy", ()),
+        ("Acme chief economist calls for bank bailout", "rescue", ()),
+        ("Acme chief economist says Brown Motor needs bailout", "rescue", ("brown",)),
+        ("Acme says investigating report on its factory", "probe", ()),
     ],
 )
 def test_whom_it_happened_to(title: str, event: str, companies: tuple[str, ...]) -> None:
     assert set(affected(title, event)) == set(companies)
+
+
+@pytest.mark.parametrize(
+    ("title", "event", "who"),
+    [
+        ("Greece asks for bailout", "rescue", ("gr",)),
+        ("Greece's Acme asks for bailout", "rescue", ("acme",)),  # only where Acme is
+        ("Greece's bailout in doubt", "rescue", ("gr",)),
+        ("Greece's Acme says CEO resigns", "executive_exit", ("acme",)),
+        ("Greece CEO resigns", "executive_exit", ()),  # a state has none
+    ],
+)
+def test_a_state_is_no_company(title: str, event: str, who: tuple[str, ...]) -> None:
+    names = Names({}, {}, companies_only=PACK.companies_only, states=frozenset({"gr"}))
+    item = read(title)
+    (risk,) = (risk for risk in item.risks if risk.event == event)
+    assert names.concerned(item, risk) == who
 
 
 def test_a_cause_is_not_the_news() -> None:

@@ -331,6 +331,32 @@ def test_another_event_of_the_episode_is_told_once() -> None:
     assert alert.details["events"] == ["fraud", "probe"]
 
 
+def test_an_answer_to_something_else_is_none() -> None:
+    """ "Acme won't lose its licence" denies no fine."""
+    fined = finding(At(0))
+    (step,) = advance(None, fined, LIFE)
+    other = replace(finding(At(1, mark="denied")), event="licence", events=frozenset({"licence"}))
+    assert advance(step.alert, other, LIFE) == []
+    (denied,) = advance(step.alert, finding(At(2, mark="denied")), LIFE)
+    assert denied.change == "denied"
+
+
+def test_a_rumour_is_told_when_another_source_is_named() -> None:
+    """From one wire: what a paper wrote, then what somebody said who was asked."""
+
+    def rumour(hour: float, title: str) -> Finding:
+        made = finding(At(hour, mark="rumour"))
+        return replace(made, evidence=(replace(made.evidence[0], title=title),))
+
+    (paper,) = advance(None, rumour(0, "Acme to cut jobs - paper"), LIFE)
+    (again,) = advance(paper.alert, rumour(1, "Acme may cut jobs in spring - papers"), LIFE)
+    assert (paper.change, again.change) == (None, None)
+    (source,) = advance(again.alert, rumour(2, "Acme to cut jobs, source says"), LIFE)
+    assert source.change is None  # no name behind a dash
+    (source,) = advance(source.alert, rumour(3, "Acme to cut 300 jobs -source"), LIFE)
+    assert source.change == "fired"
+
+
 def test_one_item_is_evidence_once() -> None:
     once = finding(At(0))
     (first,) = advance(None, once, LIFE)

@@ -44,7 +44,8 @@ def test_an_event_that_only_the_model_read_has_to_be_sure() -> None:
     ("score", "match", "date_status", "reason"),
     [
         (-0.3, risk(severity=3), DateStatus.OK, None),
-        (-0.2, risk(severity=3), DateStatus.OK, "model_disagrees"),
+        (-0.1, risk(severity=3), DateStatus.OK, None),  # probes and recalls are told neutrally
+        (-0.05, risk(severity=3), DateStatus.OK, "model_disagrees"),
         (0.5, risk(severity=4), DateStatus.OK, None),
         (0.7, risk(severity=4), DateStatus.OK, "model_disagrees"),
         (0.5, risk("takeover", 4), DateStatus.OK, "model_disagrees"),
@@ -72,7 +73,7 @@ def test_what_is_withheld_and_why(
     ("towards", "whole", "reason"),
     [
         (-0.1, -0.8, None),  # "Acme recalls cookers over burns": what befell it is told neutrally
-        (-0.1, -0.2, "model_disagrees"),
+        (0.1, -0.2, "model_disagrees"),
         (0.8, -0.9, "model_disagrees"),  # "Acme wins suit against Zenith"
         (-0.8, None, None),
     ],
