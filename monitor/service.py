@@ -241,7 +241,7 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
         episodes=pack.episodes,
         two_sided=frozenset(rule.event for rule in rules if rule.polarity == "any"),
         any_tone=frozenset(rule.event for rule in rules if rule.polarity == "either"),
-        about={rule.event: rule.about for rule in rules},
+        about={rule.id: rule.about for rule in rules},
         companies_only=pack.companies_only,
         states=states_among(outside.companies),
         ignores=pack.ignores,

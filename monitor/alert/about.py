@@ -153,7 +153,9 @@ _ECONOMIST = re.compile(
     r"(?:'s)?(?: \w+)? (?:chief economist|economists?|strategists?|analysts?)\b(?! (?:fired|suspended))"
 )
 # "including Acme", "such as Acme and", "including Brown and Acme"
-_SUCH_AS = re.compile(r"\b(?:including|such as|among them)(?: [A-Z][\w&.]+,?){0,4}?(?: and)? $")
+_SUCH_AS = re.compile(
+    r"\b(?:[Ii]ncluding|[Ss]uch [Aa]s|[Aa]mong [Tt]hem)(?: [A-Z][\w&.]+,?){0,4}?(?: and)? $"
+)
 _OWN = re.compile(r"'s [A-Z]")
 _TO_PAY = re.compile(r"\b(?:re)?pay$", re.IGNORECASE)
 _SAID_BY = re.compile(r"(?: -{1,2} ?|: )$")

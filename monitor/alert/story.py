@@ -48,7 +48,7 @@ class Names:
     two_sided: frozenset[str] = frozenset()
     #: Events that count whatever the tone (a bid for the company).
     any_tone: frozenset[str] = frozenset()
-    #: Where the company stands that an event happens to, by event: "before" or "after" its words, or "any".
+    #: Where the company stands that an event happens to, by rule: "before" or "after" its words, or "any".
     about: Mapping[str, str] = field(default_factory=dict)
 
     #: Events that do not happen to a state, and the ids of the states watched.
@@ -59,7 +59,7 @@ class Names:
 
     def concerned(self, item: ClassifiedArticle, risk: RiskMatch) -> tuple[str, ...]:
         """Return whom of the watchlist an event happened to."""
-        found = concerned(item, risk, self.about.get(risk.event, "any"))
+        found = concerned(item, risk, self.about.get(risk.rule, "any"))
         return tuple(
             company_id
             for company_id in found

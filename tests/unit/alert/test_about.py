@@ -38,7 +38,7 @@ def read(title: str) -> ClassifiedArticle:
 def affected(title: str, event: str) -> tuple[str, ...]:
     item = read(title)
     (risk,) = (risk for risk in item.risks if risk.event == event)
-    return concerned(item, risk, next(r.about for r in PACK.rules.values() if r.event == event))
+    return concerned(item, risk, PACK.rules[risk.rule].about)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,7 @@ def affected(title: str, event: str) -> tuple[str, ...]:
         ("Acme to buy Zenith for $2.5 bln", "takeover_target", ()),
         ("Zenith to acquire Acme's lamps", "takeover_target", ()),
         ("Zenith buys Acme lamp works", "takeover_target", ()),
+        ("Acme shares jump after Zenith offer", "takeover_target", ("acme",)),
         ("Acme shares plunge after outlook", "share_plunge", ("acme",)),
         ("Freedonia stocks hurt as miner Zenith, Acme tumble", "share_plunge", ("acme",)),
         ("Lamp stocks plunge on property and Acme news", "share_plunge", ()),
@@ -61,7 +62,7 @@ def affected(title: str, event: str) -> tuple[str, ...]:
         ("Lamp stocks tumble on Acme capex plan", "share_plunge", ()),
         ("Lamp maker fails to pay Acme", "default", ()),
         ("Acme fails to pay Brown Motor", "default", ("acme",)),
-        ("Lenders including Acme back Chapter 11 plan for lamp maker", "bankruptcy", ()),
+        ("Lenders Including Acme back Chapter 11 plan for lamp maker", "bankruptcy", ()),
         ("Acme chief economist calls for bank bailout", "rescue", ()),
         ("Acme chief economist says Brown Motor needs bailout", "rescue", ("brown",)),
         ("Acme says investigating report on its factory", "probe", ()),
