@@ -13,7 +13,7 @@ from monitor.collect.sources import SOURCES
 from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import load_reference, load_watchlist
 from monitor.errors import ConfigError, ForeshockError
-from monitor.notify.channels import build_channel
+from monitor.notify.build import load_routing, open_channels
 from monitor.settings import Settings
 from monitor.stories.risk import RiskPack
 from monitor.stream import LocalStreamSettings, open_broker
@@ -51,8 +51,8 @@ def check_settings(settings: Settings) -> list[str]:
             )
     if not settings.sources:
         notes.append("no sources yet: `foreshock run` needs at least one [[sources]]")
-    for channel in settings.notify.channels:
-        build_channel(channel.config())
+    routing = load_routing(settings.notify, frozenset(open_channels(settings.notify)))
+    notes.append(f"routes: {sum(1 for _ in routing.root.walk())}")
     if settings.watchlist.path is None:
         notes.append("no watchlist: no company is watched, and only topics can surge")
     else:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from monitor.reload import ReloadGauges
+
 SPAN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
@@ -81,6 +83,20 @@ class Metrics:
             ["span"],
             SPAN_BUCKETS_S,
         )
+        self.routes = self._reloads("foreshock_notify_routes", "the routes of notifications")
+        self.held = self._counter(
+            "foreshock_notify_held_total",
+            "Messages that waited or were not sent, by the stage that said so.",
+            ["stage"],
+        )
+        self.heartbeats = self._counter(
+            "foreshock_notify_heartbeats_total",
+            "Heartbeats to the outside: heard, unheard, or withheld as something stands still.",
+            ["outcome"],
+        )
+        self.channel_up = self._gauge(
+            "foreshock_notify_channel_up", "Whether a channel took its last message.", ["channel"]
+        )
         self.notifications = self._counter(
             "foreshock_notify_notifications_total", "Notifications, by how they ended.", ["outcome"]
         )
@@ -93,6 +109,21 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, labels: Sequence[str]) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode="mostrecent")
+
+    def _reloads(self, name: str, what: str) -> ReloadGauges:
+        return ReloadGauges(
+            self._gauge(f"{name}_hash", f"Hash of {what} in use.", []),
+            self._gauge(
+                f"{name}_last_reload_ok",
+                f"Whether {what} could be read when they last changed.",
+                [],
+            ),
+            self._gauge(
+                f"{name}_last_reload_ok_timestamp_seconds",
+                f"When {what} in use were read, Unix time.",
+                [],
+            ),
+        )
 
     def _histogram(
         self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float] | None = None

@@ -21,7 +21,7 @@ from monitor.errors import ConfigError
 from monitor.metrics import Metrics
 from monitor.pipeline import STAGES, Stage, StageLoop
 from monitor.schedule import Housekeeping, Retention
-from monitor.settings import ChannelSettings, Settings
+from monitor.settings import Settings
 from monitor.store import Store, companies
 from monitor.stream import open_broker
 from monitor.stream.port import Broker
@@ -260,21 +260,20 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
 
 
 def _notify(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
-    from monitor.notify.channels import build_channel
+    from monitor.notify.build import build_heartbeat, build_path, follow_routes, open_channels
+    from monitor.notify.delivery import Delivery
     from monitor.notify.stage import NotifyStage
+    from monitor.stories.risk import RiskPack
 
     settings = outside.settings.notify
-    configured = settings.channels or (ChannelSettings(name="console", kind="console", **{}),)
-    names = [channel.name for channel in configured]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"notify.channels: names must be unique: {', '.join(names)}")
+    channels = open_channels(settings)
+    families = RiskPack.load(outside.settings.story.pack).families
     return NotifyStage(
         outside.store,
-        {channel.name: build_channel(channel.config()) for channel in configured},
-        settings.min_severity,
-        settings.dashboard_url,
-        {company.id: company.name for company in outside.companies},
-        send,
+        build_path(settings, outside.companies, families, send),
+        follow_routes(settings, frozenset(channels), outside.wall, outside.metrics),
+        Delivery(outside.store, channels, outside.wall, outside.metrics),
+        build_heartbeat(settings, outside.store, outside.wall, outside.metrics) if send else None,
         outside.holder,
         outside.wall,
         outside.metrics,

@@ -241,9 +241,15 @@ class ChannelSettings(Section):
     """One channel; repeat `[[notify.channels]]`."""
 
     name: str = Field(description="Unique name.")
-    kind: str = Field(description="`console`, `webhook` or `apprise`.")
+    kind: str = Field(description="`console`, `webhook`, `apprise` or `alertmanager`.")
     url: SecretStr | None = Field(
-        None, description="Address of the webhook, or an apprise URL; or `file:PATH`."
+        None,
+        description="Address of the webhook or of Alertmanager, or an apprise URL; or `file:PATH`.",
+    )
+    format: Literal["foreshock", "alertmanager"] = Field(
+        "foreshock",
+        description="Body of a webhook; `alertmanager`: version 4 of the webhook of Prometheus "
+        "Alertmanager, for what reads that already.",
     )
     secret: SecretStr | None = Field(
         None, description="Key that signs webhooks (HMAC-SHA256); or `file:PATH`."
@@ -251,13 +257,38 @@ class ChannelSettings(Section):
 
     def config(self) -> ChannelConfig:
         return ChannelConfig(
-            self.name, self.kind, _secret(self.url) or "", _secret(self.secret) or ""
+            self.name,
+            self.kind,
+            _secret(self.url) or "",
+            _secret(self.secret) or "",
+            format=self.format,
         )
+
+
+class HeartbeatSettings(Section):
+    """A dead man's switch: an outside monitor that calls people when Foreshock falls silent."""
+
+    url: SecretStr | None = Field(
+        None, description="What to ask for (GET) while the pipeline moves; or `file:PATH`."
+    )
+    every_s: float = Field(60.0, gt=0, description="Seconds between two beats.")
+    behind_minutes: float = Field(
+        10, gt=0, description="No beat while the decisions are further behind the clock than this."
+    )
+
+    def address(self) -> str | None:
+        return _secret(self.url)
 
 
 class NotifySettings(Section):
     """Whom to tell, and of what."""
 
+    routes: Path | None = Field(
+        None,
+        description="YAML: which channels hear of which alerts, how soon and at which hours; read again "
+        "when it changes. Without it every channel hears of everything at once.",
+    )
+    heartbeat: HeartbeatSettings = HeartbeatSettings(**{})
     min_severity: int = Field(3, ge=1, le=5, description="Alerts below this are shown, not sent.")
     dashboard_url: str | None = Field(None, description="Base of the links in messages.")
     channels: tuple[ChannelSettings, ...] = Field((), description="Where messages go.")

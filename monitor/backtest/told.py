@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.domain import Alert, AlertKind, Evidence
-from monitor.notify.stage import TOLD
+from monitor.notify.path import TOLD
 from monitor.store import Store, alerts, outbox
 
 

@@ -15,6 +15,7 @@ from monitor.cli import backtest, explain, model, news, operate, pretrain
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.cli.entities import entities_app
+from monitor.cli.notify import notify_app, silence_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
 
 app = typer.Typer(
@@ -39,6 +40,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(entities_app, name="entities")
 app.add_typer(operate.db, name="db")
+app.add_typer(notify_app, name="notify")
+app.add_typer(silence_app, name="silence")
 
 
 @app.callback(invoke_without_command=True)

@@ -15,6 +15,7 @@ import apprise
 
 from monitor.domain import Notification
 from monitor.errors import ConfigError
+from monitor.notify.alertmanager import AlertmanagerChannel
 from monitor.notify.console import ConsoleChannel
 from monitor.notify.plaintext import block, defang, one_line
 from monitor.notify.port import Channel, ChannelConfig, ChannelRefused, ChannelRetriable
@@ -22,6 +23,7 @@ from monitor.notify.webhook import WebhookChannel
 
 __all__ = [
     "CHANNELS",
+    "AlertmanagerChannel",
     "AppriseChannel",
     "Channel",
     "ChannelConfig",
@@ -102,6 +104,7 @@ CHANNELS: Mapping[str, Callable[[ChannelConfig], Channel]] = {
     "console": ConsoleChannel,
     "webhook": WebhookChannel,
     "apprise": AppriseChannel,
+    "alertmanager": AlertmanagerChannel,
 }
 
 

@@ -65,6 +65,40 @@ def render(
     return subject, "\n".join(lines), _payload(alert, reason, subject, who, link, evidence)
 
 
+def render_group(
+    messages: Sequence[tuple[str, str, Mapping[str, object]]], is_digest: bool = False
+) -> tuple[str, str, dict[str, object]]:
+    """Return subject, body and payload of one message that holds several, as `render` made them.
+
+    The payload has the alerts under ``alerts``, each as `render` gives one under ``alert``.
+    """
+    count = f"{len(messages)} {_plural(len(messages), 'alert')}"
+    heads = "; ".join(subject for subject, _, _ in messages)
+    subject = one_line(f"{'Digest, ' if is_digest else ''}{count}: {heads}", 150)
+    listed = [f"{number}. {head}" for number, (head, _, _) in enumerate(messages, 1)]
+    bodies = [body for _, body, _ in messages]
+    body = "\n".join([count, *listed, "", ("\n" + "-" * 40 + "\n").join(bodies)])
+    return (
+        subject,
+        body,
+        {
+            "schema_version": 1,
+            "subject": subject,
+            "reason": "digest" if is_digest else "group",
+            "link": None,
+            "alerts": [
+                {**_alert_of(payload), "reason": payload.get("reason")}
+                for _, _, payload in messages
+            ],
+        },
+    )
+
+
+def _alert_of(payload: Mapping[str, object]) -> dict[str, object]:
+    alert = payload.get("alert")
+    return dict(alert) if isinstance(alert, Mapping) else {}
+
+
 def _payload(
     alert: Alert,
     reason: str,

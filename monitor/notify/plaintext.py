@@ -11,7 +11,7 @@ _UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
-_MENTION = re.compile(r"(?<![\w/.])@(?=\w)")
+_MENTION = re.compile(r"(?<![A-Za-z0-9/.])@(?=\w)")
 _EDGE_UNDERSCORE = re.compile(r"(?<!\w)_|_(?!\w)")
 _LEADING = re.compile(r"^(\s*)([#>=+|-])", re.MULTILINE)
 _INERT = str.maketrans(

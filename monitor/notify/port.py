@@ -8,6 +8,8 @@ from typing import Protocol
 from monitor.domain import Notification
 from monitor.errors import ForeshockError
 
+RETRIABLE = frozenset({408, 425, 429})  # HTTP statuses that may be others later, as every 5xx
+
 
 class ChannelRetriable(ForeshockError):
     """The channel is down or busy; the same notification may go out later.
@@ -67,6 +69,8 @@ class ChannelConfig:
         The shared key that signs a webhook.
     timeout_s
         For connecting and for each answer.
+    format
+        Of a webhook's body: ``foreshock``, or ``alertmanager`` (version 4 of its webhook).
     """
 
     name: str
@@ -74,3 +78,4 @@ class ChannelConfig:
     url: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     timeout_s: float = 10.0
+    format: str = "foreshock"

@@ -1,43 +1,30 @@
 """The notify stage: what happened to alerts becomes messages, and messages reach people.
 
-Stages of a notification, in order: route, inhibit, record, dedup (its idempotency key is unique), retry.
-Every one that is not sent carries the reason.
+`monitor.notify.path` says what becomes of each; the outbox keeps it; `monitor.notify.delivery` sends it.
 """
 
 from __future__ import annotations
 
-import logging
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from monitor.clock import Clock
-from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState, Notification
+from monitor.domain import EPOCH
 from monitor.metrics import Metrics
-from monitor.notify.channels import Channel, ChannelRefused, ChannelRetriable
-from monitor.notify.message import render
+from monitor.notify.delivery import Delivery
+from monitor.notify.heartbeat import Heartbeat
+from monitor.notify.path import Path
+from monitor.notify.reminders import reminders
+from monitor.notify.routes import Routing
 from monitor.pipeline import Effects, Input
-from monitor.store import Connection, Store, alerts, leases, outbox
-from monitor.store.outbox import Draft
+from monitor.store import Connection, Store, leases, outbox
 from monitor.stream.codec import AlertChange
-
-log = logging.getLogger(__name__)
 
 STAGE = "notify"
 LEASE_S = 60.0
-PER_TURN = 20
-RETRY_S = (2.0, 900.0)  # first and longest wait between two tries
-# What people are told. Acknowledged and resolved alerts are shown, not sent.
-TOLD = {
-    "fired": "new alert",
-    "escalated": "it is worse than was known",
-    "confirmed": "the rumour is confirmed",
-    "developed": "something new is reported of it",
-    "corrected": "a report of it is corrected",
-    "withdrawn": "a report of it is withdrawn",
-    "denied": "it is denied",
-    "over": "it is reported to be over",
-}
+TICK = timedelta(seconds=1)  # how often it is looked whether time alone has made something due
+REMIND_EVERY = timedelta(seconds=15)
 
 
 class NotifyStage:
@@ -45,124 +32,71 @@ class NotifyStage:
 
     Parameters
     ----------
-    channels
-        By name. With none, nothing is written.
-    min_severity
-        Alerts below are not sent.
-    companies
-        Names by id.
-    send
-        False in a replay: notifications are recorded and not sent.
+    path
+        Decides what becomes of a message.
+    routing
+        Returns the route tree in use. Where it names no channel, nothing is written.
+    delivery, heartbeat
+        Send; ``None`` for a heartbeat where none is configured.
     """
 
     def __init__(
         self,
         store: Store,
-        channels: Mapping[str, Channel],
-        min_severity: int,
-        dashboard_url: str | None,
-        companies: Mapping[str, str],
-        send: bool,
+        path: Path,
+        routing: Callable[[], Routing],
+        delivery: Delivery,
+        heartbeat: Heartbeat | None,
         holder: str,
         wall: Clock,
         metrics: Metrics,
     ) -> None:
         self.store = store
-        self.channels = channels
-        self.min_severity = min_severity
-        self.dashboard_url = dashboard_url
-        self.companies = companies
-        self.send = send
+        self.path = path
+        self.routing = routing
+        self.delivery = delivery
+        self.heartbeat = heartbeat
         self.holder = holder
         self.wall = wall
         self.metrics = metrics
+        self._ticked_at = self._reminded_at = EPOCH
 
     def process(self, batch: Sequence[Input]) -> Effects:
-        changes: list[AlertChange] = [entry.body for entry in batch if entry.body.change in TOLD]
+        changes: list[AlertChange] = [entry.body for entry in batch]
+        routing = self.routing()
 
         def write(connection: Connection) -> None:
+            now = self.wall.now()
             for change in changes:
-                for channel in self.channels:
-                    draft = self._draft(connection, change, channel)
-                    if outbox.add(connection, draft, self.wall.now()):
+                for draft, stage in self.path.drafts(connection, change, routing, now):
+                    if outbox.add(connection, draft, now):
                         self.metrics.notifications.labels(draft.state).inc()
+                        if stage:
+                            self.metrics.held.labels(stage).inc()
 
-        return Effects(write=write if changes else None, after=self._deliver if self.send else None)
+        wanted = bool(changes) and bool(routing.channels)
+        after = partial(self._tick, routing, bool(changes)) if self.path.send else None
+        return Effects(write=write if wanted else None, after=after)
 
-    def _draft(self, connection: Connection, change: AlertChange, channel: str) -> Draft:
-        alert = change.alert
-        state, reason = self._route(connection, alert)
-        subject, body, payload = render(
-            alert, TOLD[change.change], self.dashboard_url, self.companies.get(alert.key)
-        )
-        key = f"{alert.id}:{change.change}:{change.seq}:{channel}"
-        return Draft(key, channel, alert.id, subject, body, payload, state, reason)
-
-    def _route(self, connection: Connection, alert: Alert) -> tuple[str, str]:
-        if alert.severity < self.min_severity:
-            return outbox.SUPPRESSED, f"severity {alert.severity} is below {self.min_severity}"
-        if alert.kind is AlertKind.SURGE and (cause := self._inhibitor(connection, alert)):
-            return outbox.SUPPRESSED, f"inhibited: explained by the story alert {cause}"
-        if not self.send:
-            return outbox.RECORDED, "replay: recorded, not sent"
-        return outbox.PENDING, ""
-
-    def _inhibitor(self, connection: Connection, surge: Alert) -> str | None:
-        """Return a story alert on the same company that people knew of when the surge began."""
-        for alert in alerts.of_key(connection, surge.key):
-            if (
-                alert.kind is AlertKind.STORY
-                and alert.state in (*OPEN_STATES, AlertState.RESOLVED)
-                and alert.started_at <= surge.started_at
-                and (alert.resolved_at is None or alert.resolved_at > surge.started_at)
-            ):
-                return f"{alert.title} ({alert.id[:8]})"
-        return None
-
-    def _deliver(self) -> None:
-        """Send what is due; a channel that is down keeps its messages for later."""
+    def _tick(self, routing: Routing, at_once: bool) -> None:
+        """Do what time makes due: one process at a time does."""
         now = self.wall.now()
-        with self.store.read() as connection:
-            waiting = outbox.due(connection, now, PER_TURN)
-        if not waiting:
+        if not at_once and timedelta(0) <= now - self._ticked_at < TICK:
             return
+        self._ticked_at = now
+        if self.heartbeat is not None:
+            self.heartbeat.beat()
+        remind = routing.reminds and not timedelta(0) <= now - self._reminded_at < REMIND_EVERY
+        with self.store.read() as connection:
+            if not remind and not outbox.is_due(connection, now):
+                return
         with self.store.write() as connection:
             if not leases.hold(connection, STAGE, self.holder, now, LEASE_S):
                 return
-        down: set[str] = set()
-        for notification in waiting:
-            if notification.channel not in down and not self._try(notification):
-                down.add(notification.channel)
-
-    def _try(self, notification: Notification) -> bool:
-        """Send one message; ``False`` when its channel seems down."""
-        channel = self.channels.get(notification.channel)
-        try:
-            if channel is None:
-                raise ChannelRefused(f"no channel {notification.channel!r} is configured any more")
-            channel.send(notification)
-        except ChannelRetriable as error:
-            wait_s = min(RETRY_S[0] * 2**notification.attempts, RETRY_S[1])
-            wait_s = max(wait_s * random.uniform(0.8, 1.2), error.retry_after_s or 0.0)
-            log.warning("channel %s: %s; next try in %.0f s", notification.channel, error, wait_s)
-            self.metrics.notifications.labels("retried").inc()
-            with self.store.write() as connection:
-                later = self.wall.now() + timedelta(seconds=wait_s)
-                outbox.postpone(connection, notification.id, str(error), later)
-            return False
-        except ChannelRefused as error:
-            log.error("channel %s refuses a notification: %s", notification.channel, error)
-            self._settle(notification, outbox.REFUSED, str(error))
-            return True
-        self._settle(notification, outbox.SENT, "")
-        return True
-
-    def _settle(self, notification: Notification, state: str, reason: str) -> None:
-        now = self.wall.now()
-        with self.store.write() as connection:
-            created_at = outbox.settle(connection, notification.id, state, reason, now)
-        self.metrics.notifications.labels(state).inc()
-        if state == outbox.SENT:
-            self.metrics.spans.labels("notify").observe(
-                max(0.0, (now - created_at).total_seconds())
-            )
+            if remind:
+                self._reminded_at = now
+                for draft in reminders(connection, self.path, routing, now):
+                    if outbox.add(connection, draft, now):
+                        self.metrics.notifications.labels(draft.state).inc()
+            self.delivery.flush(connection, routing.digests)
+        self.delivery.send()

@@ -18,9 +18,9 @@ import orjson
 from monitor.clock import Clock, SystemClock
 from monitor.domain import Notification
 from monitor.errors import ConfigError
-from monitor.notify.port import ChannelConfig, ChannelRefused, ChannelRetriable
+from monitor.notify.alertmanager import webhook_body
+from monitor.notify.port import RETRIABLE, ChannelConfig, ChannelRefused, ChannelRetriable
 
-RETRIABLE = frozenset({408, 425, 429})  # and every 5xx
 LONGEST_WAIT_S = 3600.0
 
 
@@ -54,6 +54,7 @@ class WebhookChannel:
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # its INFO line holds the address
         self._url = url
         self._secret = config.secret.encode()
+        self._format = config.format
         self._clock = clock or SystemClock()
         self._client = httpx.Client(timeout=config.timeout_s, follow_redirects=False)
 
@@ -61,7 +62,10 @@ class WebhookChannel:
         return f"WebhookChannel({self.name!r})"
 
     def send(self, notification: Notification) -> None:
-        body = orjson.dumps(dict(notification.payload), option=orjson.OPT_SORT_KEYS)
+        payload = dict(notification.payload)
+        if self._format == "alertmanager":
+            payload = webhook_body(payload, self.name)
+        body = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "foreshock",

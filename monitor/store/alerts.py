@@ -222,6 +222,16 @@ def record_event(connection: Connection, alert_id: str, happened: AlertEvent) ->
     connection.execute(alert_events.insert(), row)
 
 
+def fired_at(connection: Connection, alert_id: str) -> datetime | None:
+    """Return when an alert last began to fire: fired, got worse or came back; ``None`` when it never did."""
+    query = select(func.max(alert_events.c.at_us)).where(
+        alert_events.c.alert_id == alert_id,
+        alert_events.c.change.in_(["fired", "escalated", "reopened"]),
+    )
+    micros = connection.execute(query).scalar_one()
+    return None if micros is None else from_micros(micros)
+
+
 def history(store: Store, alert_id: str) -> list[AlertEvent]:
     """Return everything that happened to an alert, oldest first."""
     query = select(alert_events).where(alert_events.c.alert_id == alert_id)

@@ -1,8 +1,12 @@
-"""Notifications: written once per (alert, change, channel), sent at least once."""
+"""Notifications: written once per (alert, change, channel), sent at least once.
+
+A message that has to wait (for its group, for the end of a snooze or of quiet hours, for a digest) is
+``waiting``; when its time has come it is ``pending`` by itself, or ``grouped``: sent within another message.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,16 +17,23 @@ from monitor.store.database import Store
 from monitor.store.schema import notifications
 from monitor.store.upsert import insert
 
+WAITING = "waiting"
 PENDING = "pending"
 SENT = "sent"
 REFUSED = "refused"  # the channel will never take it
 SUPPRESSED = "suppressed"  # a stage held it back; the reason says why
+GROUPED = "grouped"  # sent as part of another message, which the reason names
 RECORDED = "recorded"  # a replay or backfill: kept, not sent
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A notification to write. ``state`` is one of the constants above, ``reason`` says why."""
+    """A notification to write.
+
+    ``state`` is one of the constants above, ``reason`` says why; ``due_at`` is when it may be told, now when
+    ``None``. ``route``, ``group`` and ``change`` say by which route it goes, with which others, and why it
+    is told.
+    """
 
     idempotency_key: str
     channel: str
@@ -32,6 +43,42 @@ class Draft:
     payload: Mapping[str, object]
     state: str
     reason: str
+    due_at: datetime | None = None
+    route: str = ""
+    group: str = ""
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A notification whose time to be told has come."""
+
+    id: int
+    channel: str
+    route: str
+    group: str
+    alert_id: str
+    change: str
+    subject: str
+    body: str
+    payload: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a notification: the row that ``foreshock notify log`` shows."""
+
+    id: int
+    created_at: datetime
+    settled_at: datetime | None
+    channel: str
+    route: str
+    alert_id: str
+    change: str
+    state: str
+    attempts: int
+    reason: str
+    subject: str
 
 
 def add(connection: Connection, draft: Draft, now: datetime) -> bool:
@@ -46,11 +93,21 @@ def add(connection: Connection, draft: Draft, now: datetime) -> bool:
         "state": draft.state,
         "reason": draft.reason,
         "attempts": 0,
-        "next_try_us": to_micros(now),
+        "next_try_us": to_micros(draft.due_at or now),
         "created_us": to_micros(now),
+        "route": draft.route,
+        "group_key": draft.group,
+        "change": draft.change,
     }
     statement = insert(connection, notifications).on_conflict_do_nothing()
     return connection.execute(statement.returning(notifications.c.id), row).first() is not None
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Say whether anything waits or is pending whose time has come."""
+    n = notifications.c
+    query = select(n.id).where(n.state.in_([WAITING, PENDING]), n.next_try_us <= to_micros(now))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Notification]:
@@ -74,6 +131,117 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Notification]
     ]
 
 
+def ripe(connection: Connection, now: datetime) -> list[Waiting]:
+    """Return the waiting notifications whose time has come, in the order they were written.
+
+    They are locked until the transaction ends: for writers only.
+    """
+    n = notifications.c
+    query = select(notifications).where(n.state == WAITING, n.next_try_us <= to_micros(now))
+    return [
+        Waiting(
+            id=row.id,
+            channel=row.channel,
+            route=row.route,
+            group=row.group_key,
+            alert_id=row.alert_id,
+            change=row.change,
+            subject=row.subject,
+            body=row.body,
+            payload=row.payload,
+        )
+        for row in connection.execute(query.order_by(n.id).with_for_update())
+    ]
+
+
+def waits_until(connection: Connection, channel: str, group: str) -> datetime | None:
+    """Return when the next message of a group is due, or ``None`` when none waits."""
+    n = notifications.c
+    query = select(func.min(n.next_try_us)).where(
+        n.channel == channel, n.group_key == group, n.state == WAITING
+    )
+    return _moment(connection.execute(query).scalar_one())
+
+
+def told_at(
+    connection: Connection, channel: str, group: str | None = None, alert_id: str | None = None
+) -> datetime | None:
+    """Return when people were last told on a channel: of a group, or of an alert; ``None`` for never."""
+    n = notifications.c
+    # What went out within another message was released with it.
+    query = select(func.max(n.next_try_us)).where(
+        n.channel == channel, n.state.in_([PENDING, SENT, GROUPED])
+    )
+    if group is not None:
+        query = query.where(n.group_key == group)
+    if alert_id is not None:
+        query = query.where(n.alert_id == alert_id)
+    return _moment(connection.execute(query).scalar_one())
+
+
+def release(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Let waiting notifications go out now."""
+    _move(connection, ids, PENDING, "", now)
+
+
+def end(connection: Connection, ids: Sequence[int], state: str, reason: str, now: datetime) -> None:
+    """Say that waiting notifications will not go out by themselves, and why."""
+    _move(connection, ids, state, reason, now)
+
+
+def _move(
+    connection: Connection, ids: Sequence[int], state: str, reason: str, now: datetime
+) -> None:
+    if ids:
+        values = {"state": state, "reason": reason, "next_try_us": to_micros(now)}
+        connection.execute(update(notifications).where(notifications.c.id.in_(ids)).values(values))
+
+
+def hurry(connection: Connection, channel: str, now: datetime) -> int:
+    """Make everything due now that waits for a channel, which works again; return how many."""
+    n = notifications.c
+    statement = update(notifications).where(
+        n.channel == channel, n.state == PENDING, n.next_try_us > to_micros(now)
+    )
+    return connection.execute(statement.values(next_try_us=to_micros(now))).rowcount
+
+
+def receipts(
+    store: Store,
+    limit: int,
+    alert_id: str | None = None,
+    channel: str | None = None,
+    state: str | None = None,
+) -> list[Receipt]:
+    """Return what became of notifications, newest first; ``alert_id`` may be the beginning of an id."""
+    n = notifications.c
+    query = select(notifications)
+    if alert_id is not None:
+        query = query.where(n.alert_id.startswith(alert_id, autoescape=True))
+    if channel is not None:
+        query = query.where(n.channel == channel)
+    if state is not None:
+        query = query.where(n.state == state)
+    with store.read() as connection:
+        rows = connection.execute(query.order_by(n.id.desc()).limit(limit)).all()
+    return [
+        Receipt(
+            id=row.id,
+            created_at=from_micros(row.created_us),
+            settled_at=_moment(row.settled_us),
+            channel=row.channel,
+            route=row.route,
+            alert_id=row.alert_id,
+            change=row.change,
+            state=row.state,
+            attempts=row.attempts,
+            reason=row.reason,
+            subject=row.subject,
+        )
+        for row in rows
+    ]
+
+
 def settle(connection: Connection, id_: int, state: str, reason: str, now: datetime) -> datetime:
     """Say how a notification ended; return when it was written."""
     statement = (
@@ -90,16 +258,28 @@ def settle(connection: Connection, id_: int, state: str, reason: str, now: datet
     return from_micros(connection.execute(statement).scalar_one())
 
 
-def postpone(connection: Connection, id_: int, reason: str, next_try_at: datetime) -> None:
-    """Keep a notification for another try."""
+def failures(connection: Connection, channel: str) -> int:
+    """Return how often the oldest trouble of a channel was tried: 0 when all is well."""
+    n = notifications.c
+    query = select(func.max(n.attempts)).where(n.channel == channel, n.state == PENDING)
+    return int(connection.execute(query).scalar_one() or 0)
+
+
+def postpone(
+    connection: Connection, notification: Notification, reason: str, next_try_at: datetime
+) -> None:
+    """Keep a notification for another try; what else is due on its channel waits as long."""
+    n = notifications.c
+    later = to_micros(next_try_at)
     connection.execute(
         update(notifications)
-        .where(notifications.c.id == id_)
-        .values(
-            reason=reason,
-            attempts=notifications.c.attempts + 1,
-            next_try_us=to_micros(next_try_at),
-        )
+        .where(n.channel == notification.channel, n.state == PENDING, n.next_try_us < later)
+        .values(next_try_us=later)
+    )
+    connection.execute(
+        update(notifications)
+        .where(n.id == notification.id)
+        .values(reason=reason, attempts=n.attempts + 1)
     )
 
 
@@ -125,3 +305,7 @@ def of_alert(store: Store, alert_id: str) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

@@ -212,14 +212,33 @@ notifications = Table(
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("payload", JSON, nullable=False),
-    Column("state", String(16), nullable=False),  # pending, sent, refused, suppressed, recorded
+    # waiting, pending, sent, refused, suppressed, grouped, recorded
+    Column("state", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_try_us", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("settled_us", BigInteger),
+    Column("route", Text, nullable=False, server_default=text("''")),
+    Column("group_key", Text, nullable=False, server_default=text("''")),
+    Column("change", Text, nullable=False, server_default=text("''")),  # why it is told
     Index(None, "state", "next_try_us"),
     Index(None, "alert_id"),
+    Index(None, "channel", "group_key", "state"),
+)
+
+# What people do not want to hear of for a while; never deleted: they are part of the record.
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("matchers", JSON, nullable=False),  # label: value, list of values, or ">=4"
+    Column("starts_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index(None, "ends_us"),
 )
 
 # How far each stage has come in event time, and what it counted.

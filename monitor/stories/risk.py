@@ -49,6 +49,8 @@ class RiskPack:
         The rules by id.
     episodes
         By event: the events of one episode of a company are one alert that grows.
+    families
+        The family of each event.
     companies_only
         Events that do not happen to a state.
     version
@@ -68,6 +70,7 @@ class RiskPack:
         self.episodes: Mapping[str, str] = {
             rule.event: pack.episodes.get(rule.family, rule.family) for rule in pack.rules
         }
+        self.families: Mapping[str, str] = {rule.event: rule.family for rule in pack.rules}
         self.companies_only = frozenset(
             rule.event for rule in pack.rules if rule.family in pack.companies_only
         )

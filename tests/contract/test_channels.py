@@ -10,13 +10,14 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from rich.console import Console
 
-from monitor.domain import Notification
+from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, Notification
 from monitor.errors import ConfigError
 from monitor.notify.channels import (
     CHANNELS,
@@ -27,6 +28,7 @@ from monitor.notify.channels import (
     ConsoleChannel,
     build_channel,
 )
+from monitor.notify.message import render, render_group
 from monitor.notify.webhook import verify
 
 SECRET = "hush-9f3a"
@@ -99,6 +101,13 @@ SAMPLES = {
             ChannelConfig("desk", "webhook", f"https://h.example:port/{PATH}", SECRET),
             ChannelConfig("desk", "webhook", f"https://h.example/{PATH}", ""),
             ChannelConfig("desk", "webhook", "", SECRET),
+        ),
+    ),
+    "alertmanager": Sample(
+        f"http://127.0.0.1:{{port}}/{PATH}",
+        bad=(
+            ChannelConfig("desk", "alertmanager", f"ftp://h.example/{PATH}"),
+            ChannelConfig("desk", "alertmanager", ""),
         ),
     ),
     "apprise": Sample(
@@ -223,7 +232,7 @@ def test_a_wrong_configuration_says_so_without_the_secret(
 
 
 def test_an_unknown_kind_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="console, webhook, apprise"):
+    with pytest.raises(ConfigError, match="console, webhook, apprise, alertmanager"):
         build_channel(ChannelConfig("desk", "pigeon"))
 
 
@@ -240,6 +249,72 @@ def test_webhook_is_signed_and_idempotent(receiver: Receiver) -> None:
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"] == "key-7"
     assert first.body == second.body
     assert json.loads(first.body) == dict(note().payload)
+
+
+def told(state: str = "firing") -> Notification:
+    """What the notify stage sends of a real alert, and of two together."""
+    when = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    proof = Evidence(
+        "a" * 32, "r", when, "Wire", "Acme recalls", "https://w.example/1", "q", -1.0, ""
+    )
+    alert = Alert(
+        id="al1",
+        fingerprint="story|acme|recall",
+        kind=AlertKind.STORY,
+        state=AlertState(state),
+        dimension=Dimension.COMPANY,
+        key="acme",
+        event="recall",
+        severity=4,
+        title="Acme: recall",
+        started_at=when,
+        updated_at=when,
+        decided_at=when,
+        items=1,
+        publishers=2,
+        details={},
+        evidence=(proof,),
+    )
+    subject, body, payload = render(alert, "new alert", "https://desk.example", "Acme")
+    return Notification(7, "key-7", "desk", "al1", subject, body, payload)
+
+
+def test_alertmanager_gets_alerts_as_its_api_wants_them(receiver: Receiver) -> None:
+    channel = make("alertmanager", receiver.server_port)
+    channel.send(told())
+    channel.send(told("resolved"))
+    assert {each.path for each in receiver.received} == {f"/{PATH}/api/v2/alerts"}
+    (firing,), (resolved,) = (json.loads(each.body) for each in receiver.received)
+    assert firing["labels"] == resolved["labels"] == {
+        "alertname": "foreshock_recall", "kind": "story", "dimension": "company", "key": "acme",
+        "company": "Acme", "event": "recall", "severity": "4",
+    }  # fmt: skip
+    assert firing["annotations"]["summary"] == "Acme: recall"
+    assert firing["startsAt"] == resolved["startsAt"] == "2026-01-05T09:00:00Z"
+    assert datetime.fromisoformat(firing["endsAt"]) > datetime.now(UTC) + timedelta(days=6)
+    assert resolved["endsAt"] == "2026-01-05T09:00:00Z"
+    assert firing["generatorURL"] == "https://desk.example/alerts?id=al1"
+
+
+def test_a_webhook_can_speak_as_alertmanager_does(receiver: Receiver) -> None:
+    config = replace(
+        SAMPLES["webhook"].config("webhook", receiver.server_port), format="alertmanager"
+    )
+    one = told()
+    many = render_group([(one.subject, one.body, one.payload)] * 2)
+    build_channel(config).send(one)
+    build_channel(config).send(replace(one, subject=many[0], body=many[1], payload=many[2]))
+    first, second = (json.loads(each.body) for each in receiver.received)
+    assert set(first) == {
+        "version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels",
+        "commonLabels", "commonAnnotations", "externalURL", "alerts",
+    }  # fmt: skip
+    assert (first["version"], first["status"], first["receiver"]) == ("4", "firing", "desk")
+    assert set(first["alerts"][0]) == {
+        "status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint",
+    }  # fmt: skip
+    assert first["commonLabels"] == first["alerts"][0]["labels"]
+    assert len(second["alerts"]) == 2 and second["commonLabels"]["company"] == "Acme"
 
 
 def test_webhook_hears_how_long_to_wait(receiver: Receiver) -> None:

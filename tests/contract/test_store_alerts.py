@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, digest
-from monitor.store import Store, alerts, outbox
+from monitor.store import Store, alerts, outbox, silences
 from monitor.store.alerts import AlertEvent
 from monitor.store.outbox import Draft
 from tests.support.make import T0
@@ -255,7 +255,7 @@ def test_a_postponed_notification_waits_for_its_time(store: Store) -> None:
     with store.write() as connection:
         outbox.add(connection, draft("one"), T0)
         (first,) = outbox.due(connection, T0, 10)
-        outbox.postpone(connection, first.id, "channel down", T0 + timedelta(minutes=1))
+        outbox.postpone(connection, first, "channel down", T0 + timedelta(minutes=1))
         assert outbox.due(connection, T0 + timedelta(seconds=59), 10) == []
         (again,) = outbox.due(connection, T0 + timedelta(minutes=1), 10)
         assert again == replace(first, attempts=1)
@@ -264,3 +264,70 @@ def test_a_postponed_notification_waits_for_its_time(store: Store) -> None:
 
     (told,) = outbox.of_alert(store, digest("one"))
     assert (told["state"], told["channel"], told["created_at"]) == ("sent", "console", T0)
+
+
+def test_a_channel_in_trouble_holds_all_its_messages_and_no_others(store: Store) -> None:
+    later = T0 + timedelta(minutes=5)
+    with store.write() as connection:
+        for key in ("one", "two"):
+            outbox.add(connection, draft(key), T0)
+        outbox.add(connection, replace(draft("three"), channel="mail"), T0)
+        first, *_ = outbox.due(connection, T0, 10)
+        assert outbox.failures(connection, "console") == 0
+        outbox.postpone(connection, first, "channel down", later)
+        assert [each.channel for each in outbox.due(connection, T0, 10)] == ["mail"]
+        assert outbox.failures(connection, "console") == 1
+        assert outbox.hurry(connection, "console", T0) == 2
+        assert len(outbox.due(connection, T0, 10)) == 3
+
+
+def test_what_waits_is_ripe_at_its_time(store: Store) -> None:
+    due = T0 + timedelta(minutes=5)
+    waits = replace(draft("one", outbox.WAITING), due_at=due, group="g", route="r", change="fired")
+    with store.write() as connection:
+        outbox.add(connection, waits, T0)
+        outbox.add(connection, replace(waits, idempotency_key="two", group="h"), T0)
+        assert outbox.waits_until(connection, "console", "g") == due
+        assert outbox.waits_until(connection, "console", "other") is None
+        assert outbox.told_at(connection, "console", "g") is None
+        assert not outbox.is_due(connection, T0) and outbox.ripe(connection, T0) == []
+        assert outbox.is_due(connection, due)
+        first, second = outbox.ripe(connection, due)
+        assert (first.group, first.route, first.change) == ("g", "r", "fired")
+        outbox.release(connection, [first.id], due)
+        outbox.end(connection, [second.id], outbox.GROUPED, "sent within", due)
+        outbox.end(connection, [], outbox.GROUPED, "nothing", due)
+        assert outbox.ripe(connection, due) == []
+        assert outbox.told_at(connection, "console", "g") == due
+        assert outbox.told_at(connection, "console", alert_id=digest("one")) == due
+    states = {r.state: r.reason for r in outbox.receipts(store, 10, alert_id=digest("one")[:6])}
+    assert states == {"pending": "", "grouped": "sent within"}
+    assert outbox.receipts(store, 10, channel="mail") == []
+    assert len(outbox.receipts(store, 10, state="grouped")) == 1
+
+
+def test_silences_hold_from_their_start_to_their_end(store: Store) -> None:
+    hour = timedelta(hours=1)
+    with store.write() as connection:
+        id_ = silences.add(
+            connection, {"company": "Acme"}, T0 + hour, T0 + 3 * hour, "ann", "works", T0
+        )
+    with store.write() as connection:
+        assert silences.active(connection, T0) == []
+        (held,) = silences.active(connection, T0 + hour)
+        assert (held.id, held.matchers, held.who) == (id_, {"company": "Acme"}, "ann")
+        assert silences.expire(connection, id_, T0 + 2 * hour)
+        assert silences.active(connection, T0 + 2 * hour) == []
+        assert not silences.expire(connection, id_, T0 + 2 * hour)
+    (kept,) = silences.latest(store, 10)
+    assert kept.ends_at == T0 + 2 * hour
+
+
+def test_when_an_alert_last_began_to_fire(store: Store) -> None:
+    save(store, alert())
+    with store.write() as connection:
+        assert alerts.fired_at(connection, alert().id) is None
+        for hours, change in ((0, "fired"), (1, "escalated"), (2, "denied")):
+            event = AlertEvent(T0 + timedelta(hours=hours), change, "foreshock")
+            alerts.record_event(connection, alert().id, event)
+        assert alerts.fired_at(connection, alert().id) == T0 + timedelta(hours=1)

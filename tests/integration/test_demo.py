@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from monitor.demo.feed import load_items
-from monitor.notify.stage import TOLD
+from monitor.notify.path import TOLD
 
 EXPECTED = Path(__file__).parents[2] / "monitor" / "demo" / "expected.yaml"
 # What the risk pack calls the events that the demo's writers named.

@@ -14,14 +14,12 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_COLUMNS = {"assigned_to": sa.Text(), "snoozed_until_us": sa.BigInteger()}
-
 
 def upgrade() -> None:
-    for name, kind in _COLUMNS.items():
-        op.add_column("alerts", sa.Column(name, kind))
+    op.add_column("alerts", sa.Column("assigned_to", sa.Text()))
+    op.add_column("alerts", sa.Column("snoozed_until_us", sa.BigInteger()))
 
 
 def downgrade() -> None:
-    for name in _COLUMNS:
-        op.drop_column("alerts", name)
+    op.drop_column("alerts", "snoozed_until_us")
+    op.drop_column("alerts", "assigned_to")

@@ -1,0 +1,382 @@
+"""Every stage of notification as a timeline: this happens then, and that arrives then, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from monitor.domain import AlertState
+from monitor.metrics import Metrics
+from monitor.notify.channels import ChannelConfig, build_channel
+from monitor.notify.heartbeat import Heartbeat
+from monitor.store import Store, outbox, progress, silences
+from monitor.store.progress import Progress
+from tests.support.make import T0
+from tests.unit.notify.desk import Desk, MovedClock, alert, surge
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+NEW, WORSE = "new alert", "it is worse than was known"
+GROUPED = """
+route:
+  channels: [desk]
+  group_by: [company]
+  group_wait: 30s
+  group_interval: 5m
+"""
+
+
+def reasons(desk: Desk, state: str) -> list[str]:
+    return [receipt.reason for receipt in outbox.receipts(desk.store, 100, state=state)]
+
+
+def test_without_a_file_every_channel_hears_at_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.happens(alert(), "fired")
+    desk.happens(alert(severity=2, event="strike"), "fired")
+    desk.happens(replace(alert(severity=5)), "escalated")
+    desk.happens(alert(), "acknowledged")
+    desk.passes(HOUR)
+    assert desk.told == [(0.0, c, r) for c in ("boss", "desk", "pager") for r in (NEW, WORSE)]
+    assert reasons(desk, outbox.SUPPRESSED) == ["severity 2 is below 3"] * 3
+
+
+def test_route_the_first_that_matches_and_on_where_it_says_so(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        """
+route:
+  channels: [desk]
+  group_wait: 0s
+  group_interval: 0s
+  routes:
+    - {match: {severity: ">=5"}, channels: [boss], continue: true}
+    - {match: {group: rates}, channels: [pager]}
+""",
+    )
+    desk.happens(alert("acme", severity=4), "fired")
+    desk.happens(alert("brown", severity=4), "fired")
+    desk.happens(alert("brown", "fraud", severity=5), "fired")
+    desk.happens(alert("acme", "fraud", severity=5), "fired")
+    assert [channel for _, channel, _ in desk.told] == ["boss", "boss", "desk", "pager", "pager"]
+
+
+def test_group_wait_and_group_interval(tmp_path: Path) -> None:
+    """The first word of a story goes at once; what follows within the interval goes together at its end."""
+    desk = Desk(tmp_path, GROUPED)
+    first = desk.happens(alert(), "fired")
+    desk.passes(MINUTE)
+    desk.happens(replace(first, severity=5), "escalated")
+    desk.passes(MINUTE)
+    desk.happens(surge(), "fired")  # explained by the story: inhibited
+    desk.happens(alert(event="strike", at=T0 + MINUTE), "developed")
+    desk.passes(10 * MINUTE)
+    assert desk.told == [(0.0, "desk", NEW), (5.0, "desk", "group")]
+    (held,) = reasons(desk, outbox.SUPPRESSED)
+    assert held.startswith("inhibited: explained by the story alert Acme: recall")
+    payload = desk.inboxes["desk"].told[1].notification.payload
+    assert [each["reason"] for each in payload["alerts"]] == [  # type: ignore[attr-defined]
+        WORSE,
+        "something new is reported of it",
+    ]
+
+
+def test_a_surge_waits_for_its_group(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED)
+    desk.happens(surge("acme"), "fired")
+    desk.passes(timedelta(seconds=20))
+    desk.happens(surge("brown"), "fired")  # another group
+    desk.passes(10 * MINUTE)
+    assert desk.told == [(0.5, "desk", NEW), (0.83, "desk", NEW)]
+
+
+def test_dedup_the_last_word_of_an_alert_is_enough(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED)
+    first = desk.happens(alert(), "fired")
+    desk.passes(MINUTE)
+    desk.happens(replace(first, severity=5), "escalated")
+    desk.passes(MINUTE)
+    desk.happens(replace(first, severity=5), "denied")
+    desk.passes(10 * MINUTE)
+    assert desk.told == [(0.0, "desk", NEW), (5.0, "desk", "it is denied")]
+    assert reasons(desk, outbox.SUPPRESSED) == ["a newer message of the same alert is sent"]
+
+
+def test_dedup_one_change_heard_twice_is_told_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.happens(alert(), "fired")
+    desk.stage = desk.new_stage(holder="two")  # and another process hears of it
+    desk._seq = 0
+    desk.happens(alert(), "fired")
+    desk.passes(5 * MINUTE)
+    assert len(desk.told) == 3
+
+
+def test_repeat_interval_reminds_until_somebody_acknowledges(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED + "  repeat_interval: 4h\n", step=MINUTE)
+    first = desk.happens(alert(), "fired")
+    desk.passes(9 * HOUR)
+    desk.stage = desk.new_stage()  # a restart changes nothing
+    desk.acknowledge(first)
+    desk.passes(9 * HOUR)
+    reminder = "reminder: nobody has acknowledged it"
+    assert desk.told == [(0.0, "desk", NEW), (240.0, "desk", reminder), (480.0, "desk", reminder)]
+
+
+def test_escalation_calls_others_until_somebody_acknowledges(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        GROUPED
+        + "  escalate: [{after: 15m, channels: [pager]}, {after: 1h, channels: [boss, pager]}]\n",
+        step=MINUTE,
+    )
+    first = desk.happens(alert(), "fired")
+    desk.passes(30 * MINUTE)
+    second = desk.happens(alert("brown"), "fired")
+    desk.passes(10 * MINUTE)
+    desk.acknowledge(second)
+    desk.passes(3 * HOUR)
+    desk.happens(replace(first, severity=5), "escalated")  # worse: the steps begin again
+    desk.passes(20 * MINUTE)
+    nobody = "nobody has acknowledged it for "
+    assert desk.told == [
+        (0.0, "desk", NEW),
+        (15.0, "pager", nobody + "15 min"),
+        (30.0, "desk", NEW),
+        (60.0, "boss", nobody + "60 min"),
+        (60.0, "pager", nobody + "60 min"),
+        (221.0, "desk", WORSE),
+        (235.0, "pager", nobody + "15 min"),
+    ]
+
+
+def test_silence_says_whose_and_ends(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.store.write() as connection:
+        silences.add(
+            *(connection, {"company": "Acme", "severity": ["3", "4"]}, T0, T0 + HOUR),
+            *("ann", "works at night", T0),
+        )
+    desk.happens(alert(), "fired")
+    desk.happens(alert("brown"), "fired")
+    desk.happens(alert(event="fraud", severity=5), "fired")
+    desk.passes(HOUR)
+    desk.happens(alert(event="strike"), "fired")
+    told = [(at, channel) for at, channel, _ in desk.told if channel == "desk"]
+    assert told == [(0.0, "desk"), (0.0, "desk"), (60.0, "desk")]
+    assert reasons(desk, outbox.SUPPRESSED)[0] == (
+        "silence 1 of ann until 2026-01-05 10:00 UTC: works at night"
+    )
+
+
+def test_a_silence_that_somebody_ended_holds_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.store.write() as connection:
+        id_ = silences.add(connection, {"kind": "story"}, T0, T0 + HOUR, "ann", "", T0)
+        assert silences.expire(connection, id_, T0 + MINUTE)
+        assert not silences.expire(connection, id_, T0 + 2 * MINUTE)
+    desk.passes(2 * MINUTE)
+    desk.happens(alert(), "fired")
+    assert len(desk.told) == 3
+
+
+def test_snooze_waits_and_wakes_for_what_is_worse(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, channels=["desk"], step=MINUTE)
+    asleep = replace(alert(), snoozed_until=T0 + 2 * HOUR)
+    desk.happens(asleep, "corrected")
+    desk.passes(10 * MINUTE)
+    desk.happens(replace(asleep, severity=5), "escalated")
+    desk.passes(3 * HOUR)
+    assert desk.told == [(10.0, "desk", WORSE), (120.0, "desk", "a report of it is corrected")]
+
+
+def test_quiet_hours_wait_for_the_morning_but_for_the_gravest(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        """
+hours:
+  night: {from: "19:00", to: "07:00", zone: Europe/London}
+  office: {days: mon-fri, from: "08:00", to: "18:00", zone: Europe/London}
+route:
+  channels: [desk]
+  quiet_hours: night
+  breaks_through: 5
+  group_wait: 0s
+  group_interval: 0s
+  routes:
+    - {match: {company: brown}, active_hours: office, quiet_hours: null, channels: [pager]}
+""",
+        step=10 * MINUTE,
+    )
+    desk.passes(timedelta(hours=11))  # 20:00 on Monday
+    desk.happens(alert(severity=4), "fired")
+    desk.happens(alert(event="fraud", severity=5), "fired")
+    desk.happens(alert("brown", severity=4), "fired")
+    over = desk.happens(alert(event="strike", severity=4), "fired")
+    desk.happens(replace(over, state=AlertState.RESOLVED, resolved_at=T0), "resolved")
+    desk.passes(timedelta(hours=16))
+    hour = 60.0
+    assert desk.told == [
+        (11 * hour, "desk", NEW),
+        (22 * hour, "desk", NEW),
+        (23 * hour, "pager", NEW),
+    ]
+    assert reasons(desk, outbox.SUPPRESSED) == ["the alert was over before it was told"]
+
+
+def test_digest_is_one_message_a_day(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        """
+route:
+  channels: [desk]
+  routes:
+    - {match: {severity: ["3"]}, digest: "07:30 Europe/London"}
+""",
+        step=10 * MINUTE,
+    )
+    desk.happens(alert(severity=3), "fired")
+    desk.happens(alert("brown", severity=3), "fired")
+    desk.happens(alert("brown", "fraud", severity=4), "fired")
+    desk.passes(timedelta(hours=48))
+    assert desk.told == [(0.0, "desk", NEW), (22.5 * 60, "desk", "digest")]
+    digest = desk.inboxes["desk"].told[1].notification
+    assert digest.subject.startswith("Digest, 2 alerts: ")
+    assert "Acme: recall" in digest.body and "Brown Motor: recall" in digest.body
+
+
+def test_a_replay_records_and_sends_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED, send=False)
+    desk.happens(alert(), "fired")
+    desk.passes(HOUR)
+    assert desk.told == [] and outbox.tally(desk.store) == {outbox.RECORDED: 1}
+
+
+def test_what_no_channel_hears_says_so(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path, "route: {channels: [desk], routes: [{match: {group: credit}, channels: []}]}"
+    )
+    desk.happens(alert("brown"), "fired")
+    desk.passes(HOUR)
+    assert desk.told == []
+    assert reasons(desk, outbox.SUPPRESSED) == ["route route.routes[0] has no channel"]
+
+
+def test_the_end_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED + "  send_resolved: true\n")
+    first = desk.happens(alert(), "fired")
+    desk.passes(HOUR)
+    desk.happens(replace(first, state=AlertState.RESOLVED, resolved_at=T0 + HOUR), "resolved")
+    desk.passes(HOUR)
+    assert [(at, reason) for at, _, reason in desk.told] == [
+        (0.0, NEW),
+        (60.5, "it is over: quiet for long enough"),
+    ]
+
+
+class Down(ThreadingHTTPServer):
+    """A receiver that is down until it is told to be up."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.up = False
+        self.asked = 0
+        self.keys: list[str] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Down
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked += 1
+        if self.server.up:
+            self.server.keys.append(self.headers["Idempotency-Key"])
+        self.send_response(200 if self.server.up else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        self.send_response(200 if self.server.up else 500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Down]:
+    server = Down()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_channel_down_for_an_hour_loses_nothing_and_sends_once(
+    tmp_path: Path, receiver: Down
+) -> None:
+    hook = build_channel(
+        ChannelConfig("hook", "webhook", f"http://127.0.0.1:{receiver.server_port}/", "k")
+    )
+    desk = Desk(tmp_path, channels=["desk"], real={"hook": hook}, step=timedelta(seconds=5))
+    for number in range(30):
+        desk.happens(alert(event=f"event_{number}"), "fired")
+        desk.passes(2 * MINUTE)
+        if number == 15:
+            desk.stage = desk.new_stage()  # a restart in the middle
+    assert len(desk.told) == 30  # the other channel does not wait
+    assert receiver.keys == [] and receiver.asked < 60  # probes, not a storm
+    receiver.up = True
+    desk.passes(16 * MINUTE)
+    assert len(receiver.keys) == len(set(receiver.keys)) == 30
+    assert outbox.tally(desk.store) == {outbox.SENT: 60}
+    sent = [r for r in outbox.receipts(desk.store, 100, channel="hook")]
+    assert all(r.settled_at is not None and r.reason == "" for r in sent)
+
+
+def test_when_a_channel_is_back_all_that_waited_follows_at_once(
+    tmp_path: Path, receiver: Down
+) -> None:
+    hook = build_channel(
+        ChannelConfig("hook", "webhook", f"http://127.0.0.1:{receiver.server_port}/", "k")
+    )
+    desk = Desk(tmp_path, channels=[], real={"hook": hook}, step=timedelta(seconds=5))
+    for number in range(5):
+        desk.happens(alert(event=f"event_{number}"), "fired")
+    desk.passes(HOUR)
+    receiver.up = True
+    desk.happens(alert(event="probe"), "fired")
+    desk.passes(timedelta(seconds=10))
+    assert len(receiver.keys) == 6
+
+
+def test_the_heartbeat_ends_when_decisions_stand_still(tmp_path: Path, receiver: Down) -> None:
+    receiver.up = True
+    clock = MovedClock()
+    store = Store(f"sqlite:///{tmp_path / 'beat.db'}")
+    url = f"http://127.0.0.1:{receiver.server_port}/secret"
+    metrics = Metrics()
+    beats = Heartbeat(url, MINUTE, 10 * MINUTE, store, clock, metrics)
+    assert not beats.beat()  # nothing was ever decided
+    with store.write() as connection:
+        progress.save(connection, Progress("alert", "alerts", 0, through_at=T0))
+    heard = []
+    for minute in range(1, 21):
+        clock.time = T0 + minute * MINUTE
+        heard += [minute] if beats.beat() else []
+        assert not beats.beat()  # not twice a minute
+    assert heard == list(range(1, 11)) and receiver.asked == 10
+    assert "secret" not in repr(beats)
