@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from monitor.aggregate import baselines
 from monitor.aggregate.baselines import Baselines, z_score
 from monitor.aggregate.buckets import MARKET_KEY
 from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState, Dimension, Grain, to_micros
-from monitor.store import alerts, buckets, companies, outbox, pages
+from monitor.store import Connection, acts, alerts, buckets, companies, outbox, pages
 from monitor.store.pages import Standing
 
 FRESH_S = 4.0  # how old an answer may be; a page asks every `Desk.refresh_s`
@@ -320,6 +321,8 @@ class AlertStory:
     alert: Alert
     history: list[alerts.AlertEvent]
     notifications: list[dict[str, object]]
+    trail: list[acts.AuditEntry]
+    verdicts: list[acts.Verdict]
 
 
 @st.cache_data(ttl=FRESH_S / 2, show_spinner=False)
@@ -330,13 +333,26 @@ def alert(url: str, alert_id: str) -> AlertStory | None:
             found = alerts.get(connection, alert_id)
         if found is None or found.state is AlertState.PENDING:
             return None
-        return AlertStory(found, alerts.history(store, alert_id), outbox.of_alert(store, alert_id))
+        return AlertStory(
+            found,
+            alerts.history(store, alert_id),
+            outbox.of_alert(store, alert_id),
+            acts.trail(store, alert_id),
+            acts.verdicts_on(store, alert_id),
+        )
 
 
-def acknowledge(url: str, alert_id: str, who: str) -> bool:
-    """Acknowledge a firing alert; ``False`` when somebody, or time, was faster."""
-    with opened(url) as store, store.write() as connection:
-        done = alerts.acknowledge(connection, alert_id, who, datetime.now(UTC))
+Deed = Callable[[Connection, str, str, datetime], None]
+
+
+def act(url: str, alert_id: str, who: str, deed: Deed) -> str:
+    """Do something about an alert, now; return why it was refused, or nothing."""
+    refused = ""
+    try:
+        with opened(url) as store, store.write() as connection:
+            deed(connection, alert_id, who, datetime.now(UTC))
+    except acts.ActRefused as error:
+        refused = str(error)
     for cached in (alert, alert_rows, open_alerts, watch, overview):
         cached.clear()
-    return done
+    return refused

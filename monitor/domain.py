@@ -214,6 +214,15 @@ class AlertState(StrEnum):
 OPEN_STATES = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
+#: What people may say of an alert, and what it means.
+VERDICTS: Mapping[str, str] = {
+    "true": "a desk would want to know",
+    "false": "not worth telling: routine, trivial, or no risk to that company",
+    "wrong_company": "the news is about somebody else",
+    "duplicate": "told before",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One item that speaks for an alert, with the words that count."""
@@ -260,6 +269,7 @@ class Alert:
     resolved_at: datetime | None = None
     assigned_to: str | None = None
     snoozed_until: datetime | None = None  # wall clock; people are not told of it before
+    closed_by: str | None = None  # who resolved it; ``None`` where it went quiet by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +15,8 @@ from dashboards.data import AlertStory
 from dashboards.grids import STATES, alerts_grid, evidence_grid
 from dashboards.pages import frame
 from monitor.alert import explain
-from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState
+from monitor.domain import OPEN_STATES, VERDICTS, Alert, AlertKind, AlertState
+from monitor.store import Connection, acts
 
 SHOWN: dict[str, tuple[AlertState, ...]] = {
     "Open": OPEN_STATES,
@@ -27,6 +31,7 @@ KINDS: dict[str, tuple[AlertKind, ...]] = {
     "Surge": (AlertKind.SURGE,),
 }
 LIMIT = 200
+SNOOZES = (1, 4, 24)  # hours
 
 
 def page() -> None:
@@ -157,7 +162,7 @@ def _detail(url: str, story: AlertStory) -> None:
     ]
     with st.container(key="detail-meta"):
         st.text(" · ".join(parts))
-    _answer(url, alert)
+    _answer(url, story)
     st.subheader("Why", anchor=False)
     _lead(alert)
     st.text("\n".join(explain.explain(alert, name)))
@@ -195,43 +200,133 @@ def _lead(alert: Alert) -> None:
             st.text(f"{lead.publisher} · {words.clock(lead.published_at)} UTC{mark}")
 
 
-def _answer(url: str, alert: Alert) -> None:
-    if alert.state is AlertState.ACKNOWLEDGED and alert.acknowledged_at:
-        when = words.clock(alert.acknowledged_at)
+def _answer(url: str, story: AlertStory) -> None:
+    """Draw what people said of the alert, and what the viewer may do about it."""
+    alert = story.alert
+    said = list(_said(url, story))
+    if said:
         with st.container(key="answer-meta"):
-            st.text(f"Acknowledged by {alert.acknowledged_by} on {when} UTC.")
-        return
-    if alert.state is not AlertState.FIRING or desk.current().read_only:
+            st.text("\n".join(said))
+    if desk.current().read_only:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        who = st.text_input(
-            "Your name",
-            key="who",
-            value=None,
-            placeholder=f"as {desk.current().analyst}",
-            max_chars=60,
-            label_visibility="collapsed",
-            width=190,
-        )
-        if st.button("Acknowledge", type="primary", icon=":material/check:", key="acknowledge"):
-            name = " ".join((who or "").split()) or desk.current().analyst
-            if not data.acknowledge(url, alert.id, name):
-                st.toast("This alert is no longer firing.")
-            st.rerun(scope="fragment")
+        _who()
+        if alert.state is AlertState.FIRING:
+            _button(url, alert, "Acknowledge", "check", "a", acts.acknowledge, primary=True)
+        if alert.state in OPEN_STATES:
+            _button(url, alert, "Take it", "person", "t", _take)
+            _snooze(url, alert)
+            _button(url, alert, "Resolve", "task_alt", "r", acts.resolve)
+        else:
+            _button(url, alert, "Reopen", "undo", "o", acts.reopen)
+    _verdict(url, story)
+
+
+def _said(url: str, story: AlertStory) -> Iterator[str]:
+    alert = story.alert
+    if alert.state is AlertState.ACKNOWLEDGED and alert.acknowledged_at:
+        when = words.clock(alert.acknowledged_at)
+        yield f"Acknowledged by {alert.acknowledged_by} on {when} UTC."
+    if alert.closed_by and alert.resolved_at:
+        yield f"Resolved by {alert.closed_by} on {words.clock(alert.resolved_at)} UTC."
+    if alert.assigned_to and alert.state in OPEN_STATES:
+        yield f"Assigned to {alert.assigned_to}."
+    if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):
+        yield f"Snoozed until {words.clock(alert.snoozed_until)} UTC, unless it gets worse."
+    newest = {each.who: each for each in story.verdicts}
+    for each in newest.values():
+        note = f": {each.note}" if each.note else ""
+        yield f"{each.who} says {each.verdict.replace('_', ' ')}{note}."
+
+
+def _who() -> None:
+    st.text_input(
+        "Your name",
+        key="who",
+        value=None,
+        placeholder=f"as {desk.current().analyst}",
+        max_chars=60,
+        label_visibility="collapsed",
+        width=190,
+    )
+
+
+def _do(url: str, alert: Alert, deed: data.Deed) -> None:
+    """Do something in the viewer's name; say so where the alert does not allow it any more."""
+    name = " ".join((st.session_state.get("who") or "").split()) or desk.current().analyst
+    refused = data.act(url, alert.id, name, deed)
+    if refused:
+        st.toast(refused)
+    st.rerun(scope="fragment")
+
+
+def _button(
+    url: str,
+    alert: Alert,
+    label: str,
+    icon: str,
+    shortcut: str,
+    deed: data.Deed,
+    primary: bool = False,
+) -> None:
+    key = label.lower().replace(" ", "-")
+    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    if st.button(label, type=kind, icon=f":material/{icon}:", key=key, shortcut=shortcut):
+        _do(url, alert, deed)
+
+
+def _take(connection: Connection, alert_id: str, who: str, now: datetime) -> None:
+    acts.assign(connection, alert_id, who, now, who)
+
+
+def _snooze(url: str, alert: Alert) -> None:
+    """Offer some durations; an alert that sleeps can be woken."""
+    if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):
+        _button(url, alert, "Wake", "alarm_on", "s", _wake)
+        return
+    with st.popover("Snooze", icon=":material/snooze:"):
+        for hours in SNOOZES:
+            if st.button(f"{hours} h", key=f"snooze-{hours}"):
+                _do(url, alert, partial(_sleep, hours))
+
+
+def _sleep(hours: int, connection: Connection, alert_id: str, who: str, now: datetime) -> None:
+    acts.snooze(connection, alert_id, who, now, now + timedelta(hours=hours))
+
+
+def _wake(connection: Connection, alert_id: str, who: str, now: datetime) -> None:
+    acts.snooze(connection, alert_id, who, now, None)
+
+
+def _verdict(url: str, story: AlertStory) -> None:
+    """Ask whether the alert was worth it."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="verdicts"):
+        st.text("Worth it?")
+        for verdict, meaning in VERDICTS.items():
+            label = verdict.replace("_", " ").capitalize()
+            if st.button(label, key=f"verdict-{verdict}", help=meaning, type="tertiary"):
+                _do(url, story.alert, partial(_judge, verdict))
+
+
+def _judge(verdict: str, connection: Connection, alert_id: str, who: str, now: datetime) -> None:
+    acts.judge(connection, alert_id, who, now, verdict)
 
 
 def _aftermath(story: AlertStory) -> None:
     past, sent = st.columns(2, gap="small")
     with past, st.container(gap="xxsmall"):
         st.subheader("History", anchor=False)
+        comments = {entry.at: entry.comment for entry in story.trail}
         for happened in story.history:
             what = "" if happened.event is None else f" ({happened.event.replace('_', ' ')})"
-            st.text(f"{words.clock(happened.at)}  {happened.change}{what} by {happened.actor}")
+            said = f": {comments[happened.at]}" if comments.get(happened.at) else ""
+            when = words.clock(happened.at)
+            st.text(f"{when}  {happened.change}{what} by {happened.actor}{said}")
     with sent, st.container(gap="xxsmall"):
         st.subheader("Notifications", anchor=False)
         if not story.notifications:
             frame.note("None: no channel is set up, or its turn has not come.")
         for message in story.notifications:
             reason = f" ({message['reason']})" if message["reason"] else ""
-            when = message["created_at"]
-            st.text(f"{when:%d %b %H:%M}  {message['channel']}: {message['state']}{reason}")
+            sent_at = message["created_at"]
+            st.text(f"{sent_at:%d %b %H:%M}  {message['channel']}: {message['state']}{reason}")

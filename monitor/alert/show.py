@@ -45,6 +45,29 @@ def as_json(
     )
 
 
+def deeds(
+    history: Sequence[AlertEvent],
+    comments: Mapping[datetime, str],
+    sent: Sequence[Mapping[str, object]],
+) -> str:
+    """Return what happened to an alert and what was sent of it, a line each; comments by their time."""
+    lines = ["      history:"]
+    for happened in history:
+        said = f": {comments[happened.at]}" if comments.get(happened.at) else ""
+        lines.append(f"      - {_clock(happened.at)} {happened.change} by {happened.actor}{said}")
+    lines.append("      sent:" if sent else "      nothing was sent")
+    for note in sent:
+        why = f" ({note['reason']})" if note["reason"] else ""
+        when = note["created_at"]
+        shown = _clock(when) if isinstance(when, datetime) else ""
+        lines.append(f"      - {shown} {note['channel']}: {note['state']}{why}")
+    return "\n".join(lines)
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment:%d %b %Y %H:%M}"
+
+
 def _block(alert: Alert, names: Mapping[str, str]) -> str:
     who = names.get(alert.key, alert.key)
     lines = [

@@ -29,6 +29,7 @@ PUBLISHERS_OF_RUMOUR = (
 PUBLISHERS_AGAINST_STALE = 3
 FACTS = ("", "amended")  # marks of evidence that reports a fact; "amended" by a corrected report
 ANSWERING = ("denied", "revoked", "stale", "resolved")  # marks of evidence that is no fresh report
+WAKING = ("escalated", "confirmed", "developed")
 # What an answer says of the alert, told once: its place among the details, and the change.
 ANSWERED = {
     "denied": ("denied", "denied"),
@@ -99,7 +100,7 @@ def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
             steps.append(_opened(finding))
         return steps
     if finding.mark not in ANSWERED or _answers(alert, finding):
-        steps.append(_updated(alert, finding))
+        steps.append(_woken(_updated(alert, finding)))
     return steps
 
 
@@ -131,8 +132,17 @@ def _reopened(alert: Alert, finding: Finding) -> Step:
     if not finding.fires:
         return Step(_grown(alert, finding), None)
     state = AlertState.ACKNOWLEDGED if alert.acknowledged_by else AlertState.FIRING
-    step = _updated(replace(alert, state=state, resolved_at=None), finding)
+    step = _updated(replace(alert, state=state, resolved_at=None, closed_by=None), finding)
+    if alert.closed_by is not None and step.change is None:
+        return Step(_grown(alert, finding), None)  # a mere copy does not undo what a person did
     return Step(step.alert, step.change or "reopened")
+
+
+def _woken(step: Step) -> Step:
+    """End a snooze when the event is graver or other than it was when somebody asked for it."""
+    if step.change in WAKING and step.alert.snoozed_until is not None:
+        return replace(step, alert=replace(step.alert, snoozed_until=None))
+    return step
 
 
 def _opened(finding: Finding) -> Step:

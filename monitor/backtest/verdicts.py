@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.robustness.wilson import wilson
+from monitor.domain import VERDICTS
 from monitor.errors import ConfigError
 
-VERDICTS: Mapping[str, str] = {
-    "true": "a desk would want to know",
-    "false": "not worth telling: routine, trivial, or no risk to that company",
-    "wrong_company": "the news is about somebody else",
-    "duplicate": "told before",
-}
 _COLUMNS = ("alert_id", "verdict", "note")
 
 

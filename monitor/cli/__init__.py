@@ -12,6 +12,7 @@ import typer
 
 from models.errors import ModelError
 from monitor.cli import backtest, explain, model, news, operate, pretrain
+from monitor.cli.alert import alert_app
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.cli.entities import entities_app
@@ -40,6 +41,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(entities_app, name="entities")
 app.add_typer(operate.db, name="db")
+app.add_typer(alert_app, name="alert")
 app.add_typer(notify_app, name="notify")
 app.add_typer(silence_app, name="silence")
 

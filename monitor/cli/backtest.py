@@ -247,7 +247,7 @@ def _alert_text(alert: Mapping[str, Any]) -> str:
 
 
 def _given(text: str, stored: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    from monitor.backtest.verdicts import VERDICTS
+    from monitor.domain import VERDICTS
 
     beginning, _, said = text.partition("=")
     verdict, _, note = said.partition(":")
@@ -260,7 +260,7 @@ def _given(text: str, stored: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _ask(number: int, of: int) -> tuple[str, str]:
-    from monitor.backtest.verdicts import VERDICTS
+    from monitor.domain import VERDICTS
 
     keys = {name[0]: name for name in VERDICTS}
     said = ", ".join(f"{key} = {name}" for key, name in keys.items())

@@ -15,7 +15,6 @@ from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from monitor.domain import Alert
-    from monitor.store import Store
 
 notify_app = typer.Typer(
     help="Try channels and routes; see what became of messages.", no_args_is_help=True
@@ -118,7 +117,7 @@ def routes(
 ) -> None:
     """Check the routes file and show its tree, or the routes that an alert takes."""
     from monitor.notify.build import build_path, load_routing, open_channels
-    from monitor.store import Store, companies
+    from monitor.store import Store, alerts, companies
     from monitor.stories.risk import RiskPack
 
     settings = settings_of(config, db)
@@ -134,7 +133,11 @@ def routes(
     store = Store(settings.store.url)
     watched = companies.load(store)
     path = build_path(notify, watched, RiskPack.load(settings.story.pack).families, True)
-    found = _alert(store, alert)
+    with store.read() as connection:
+        matches = alerts.beginning_with(connection, alert)
+        found = alerts.get(connection, matches[0]) if len(matches) == 1 else None
+    if found is None:
+        raise ConfigError(f"--alert {alert}: {len(matches)} alerts begin with that")
     labels = path.labels(found)
     for label, values in labels.items():
         typer.echo(f"{label}: {', '.join(sorted(values))}")
@@ -228,15 +231,6 @@ def _split(text: str) -> tuple[str, object]:
     negated = "!" if label.endswith("!") else ""
     values = [f"{negated}{value}" for value in wanted.split("|")]
     return label.rstrip("!"), values
-
-
-def _alert(store: Store, beginning: str) -> Alert:
-    from monitor.store import alerts
-
-    found = [each for each in alerts.latest(store, 10_000) if each.id.startswith(beginning)]
-    if len(found) != 1:
-        raise ConfigError(f"{beginning}: {len(found)} alerts begin with that")
-    return found[0]
 
 
 def _sample(severity: int, now: datetime) -> Alert:

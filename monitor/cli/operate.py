@@ -30,17 +30,11 @@ def alerts(
     ] = "open",
     company: Annotated[str | None, typer.Option(help="Only this company (name or id).")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    acknowledge: Annotated[
-        str | None, typer.Option(help="Acknowledge the alert with this id, or its beginning.")
-    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List alerts with their evidence, or acknowledge one."""
-    import getpass
-
+    """List alerts with their evidence; `foreshock alert` does something about them."""
     from monitor.alert.show import as_json as to_json
     from monitor.alert.show import as_text
-    from monitor.clock import SystemClock
     from monitor.domain import OPEN_STATES, AlertState
     from monitor.store import Store, companies
     from monitor.store import alerts as stored
@@ -54,19 +48,6 @@ def alerts(
         raise ConfigError(f"--state {state}: write one of {', '.join(groups)}")
     store = Store(settings_of(config, db).store.url)
     names = {known.id: known.name for known in companies.load(store)}
-    if acknowledge is not None:
-        with store.write() as connection:
-            found = [a.id for a in stored.unresolved(connection, OPEN_STATES)]
-            matches = [id_ for id_ in found if id_.startswith(acknowledge)]
-            if len(matches) != 1:
-                raise ConfigError(
-                    f"--acknowledge {acknowledge}: {len(matches)} open alerts begin with that"
-                )
-            done = stored.acknowledge(
-                connection, matches[0], getpass.getuser(), SystemClock().now()
-            )
-        typer.echo(f"{matches[0]}: {'acknowledged' if done else 'was acknowledged before'}")
-        return
     key = None
     if company is not None:
         key = next(

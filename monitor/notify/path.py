@@ -32,8 +32,6 @@ TOLD = {
     "over": "it is reported to be over",
 }
 RESOLVED = {"resolved": "it is over: quiet for long enough"}
-# A snooze is over when the event is graver or other than it was when people asked for it.
-WAKES = ("escalated", "confirmed", "developed")
 APART = ("snooze", "hours", "digest")
 #: Why a message was held or not sent: the stages of the path, which label a metric.
 STAGES = (
@@ -166,7 +164,7 @@ class Path:
         if not channel:
             return Verdict(outbox.SUPPRESSED, "route", f"route {route.name} has no channel")
         snoozed = alert.snoozed_until
-        if snoozed is not None and snoozed > now and change.change not in WAKES:
+        if snoozed is not None and snoozed > now:
             return Verdict(outbox.WAITING, "snooze", f"snoozed until {_clock(snoozed)}", snoozed)
         opens = route.opens_at(now, alert.severity)
         if opens > now:

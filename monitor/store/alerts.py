@@ -86,6 +86,7 @@ def save(connection: Connection, alert: Alert) -> None:
         "resolved_us": _micros(alert.resolved_at),
         "assigned_to": alert.assigned_to,
         "snoozed_until_us": _micros(alert.snoozed_until),
+        "closed_by": alert.closed_by,
     }
     statement = insert(connection, alerts)
     values = {name: statement.excluded[name] for name in row}
@@ -127,6 +128,15 @@ def get(connection: Connection, alert_id: str) -> Alert | None:
     """Return one alert with its evidence, or ``None``."""
     row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).mappings().first()
     return None if row is None else _alert(row, _evidence(connection, row["id"]))
+
+
+def beginning_with(connection: Connection, beginning: str, limit: int = 3) -> list[str]:
+    """Return the ids of told alerts that begin with some digits."""
+    query = select(alerts.c.id).where(
+        alerts.c.id.startswith(beginning, autoescape=True),
+        alerts.c.state != AlertState.PENDING.value,
+    )
+    return list(connection.execute(query.order_by(alerts.c.id).limit(limit)).scalars())
 
 
 def of_key(connection: Connection, key: str) -> list[Alert]:
@@ -179,22 +189,6 @@ def open_by_key(store: Store) -> dict[str, int]:
     query = query.where(alerts.c.state.in_([state.value for state in OPEN_STATES]))
     with store.read() as connection:
         return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def acknowledge(connection: Connection, alert_id: str, who: str, now: datetime) -> bool:
-    """Move a firing alert to acknowledged; ``False`` when it is not firing (any more)."""
-    done = connection.execute(
-        update(alerts)
-        .where(alerts.c.id == alert_id, alerts.c.state == AlertState.FIRING.value)
-        .values(
-            state=AlertState.ACKNOWLEDGED.value,
-            acknowledged_by=who,
-            acknowledged_us=to_micros(now),
-        )
-    ).rowcount
-    if done:
-        record_event(connection, alert_id, AlertEvent(now, "acknowledged", who))
-    return bool(done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +304,7 @@ def _alert(row: RowMapping, proof: tuple[Evidence, ...]) -> Alert:
         resolved_at=_moment(row["resolved_us"]),
         assigned_to=row["assigned_to"],
         snoozed_until=_moment(row["snoozed_until_us"]),
+        closed_by=row["closed_by"],
     )
 
 

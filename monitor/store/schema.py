@@ -3,7 +3,8 @@
 Times are integer Unix microseconds UTC (``_us``): SQLite has no time zones. Sums over scores are integers
 too (`SCORE_UNIT` a point), so that a bucket is the same to the last bit whatever order items arrive in.
 
-The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, and ``notifications``;
+The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, ``notifications``, and
+what people said and did (``verdicts``, ``audit``, ``silences``);
 ``buckets`` and ``publishers`` are derived from it and can be rebuilt.
 """
 
@@ -164,6 +165,7 @@ alerts = Table(
     Column("resolved_us", BigInteger),
     Column("assigned_to", Text),
     Column("snoozed_until_us", BigInteger),
+    Column("closed_by", Text),  # who resolved it; empty where it went quiet by itself
     Index(None, "fingerprint", "updated_us"),
     Index(None, "state", "updated_us"),
     Index(None, "key", "started_us"),
@@ -225,6 +227,33 @@ notifications = Table(
     Index(None, "state", "next_try_us"),
     Index(None, "alert_id"),
     Index(None, "channel", "group_key", "state"),
+)
+
+# What people said of alerts, and everything they did: never changed, never rebuilt.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("alert_id", String(32), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Index(None, "alert_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("subject", Text, nullable=False),  # an alert's id
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("comment", Text, nullable=False),
+    Index(None, "subject"),
 )
 
 # What people do not want to hear of for a while; never deleted: they are part of the record.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -79,6 +78,7 @@ def test_an_alert_comes_back_as_it_was(store: Store) -> None:
         resolved_at=T0 + timedelta(hours=2),
         assigned_to="bob",
         snoozed_until=T0 + timedelta(hours=3),
+        closed_by="ann",
         state=AlertState.RESOLVED,
     )
     save(store, item)
@@ -143,49 +143,6 @@ def test_people_see_open_alerts_first_and_never_pending_ones(store: Store) -> No
     assert alerts.latest(store, limit=1)[0].evidence == (evidence("a"),)
     assert alerts.count(store) == 3
     assert alerts.open_by_key(store) == {"acme": 1, "zenith": 1}
-
-
-def test_acknowledging_happens_once(store: Store) -> None:
-    item = alert()
-    save(store, item)
-    when = T0 + timedelta(minutes=5)
-    with store.write() as connection:
-        assert alerts.acknowledge(connection, item.id, "ann", when)
-        assert not alerts.acknowledge(connection, item.id, "bob", when)
-        assert not alerts.acknowledge(connection, digest("none"), "bob", when)
-
-    found = load(store, item)
-    assert (found.state, found.acknowledged_by, found.acknowledged_at) == (
-        AlertState.ACKNOWLEDGED,
-        "ann",
-        when,
-    )
-    assert alerts.history(store, item.id) == [AlertEvent(when, "acknowledged", "ann")]
-
-
-def test_acknowledging_while_the_alert_grows_is_not_lost(store: Store) -> None:
-    """The alert stage reads an alert, thinks, and saves it: a person's click falls between."""
-    item = alert()
-    save(store, item)
-    clicked = threading.Event()
-
-    def click() -> None:
-        clicked.set()
-        with store.write() as connection:
-            alerts.acknowledge(connection, item.id, "ann", T0)
-
-    thread = threading.Thread(target=click)
-    with store.write() as connection:
-        found = alerts.by_fingerprint(connection, item.fingerprint)
-        assert found is not None
-        thread.start()
-        clicked.wait()
-        thread.join(0.2)
-        alerts.save(connection, replace(found, items=2))
-    thread.join()
-
-    found = load(store, item)
-    assert (found.state, found.items) == (AlertState.ACKNOWLEDGED, 2)
 
 
 def test_events_wait_until_they_are_relayed(store: Store) -> None:

@@ -331,6 +331,25 @@ def test_another_event_of_the_episode_is_told_once() -> None:
     assert alert.details["events"] == ["fraud", "probe"]
 
 
+def test_what_a_person_closed_only_news_takes_up_again() -> None:
+    (step,) = advance(None, finding(At(0)), LIFE)
+    closed = replace(step.alert, state=AlertState.RESOLVED, resolved_at=T0 + HOUR, closed_by="ann")
+    (copy,) = advance(closed, finding(At(2, "y")), LIFE)
+    assert (copy.change, copy.alert.state, copy.alert.items) == (None, AlertState.RESOLVED, 2)
+    (worse,) = advance(closed, finding(At(2, severity=5)), LIFE)
+    assert (worse.change, worse.alert.state) == ("escalated", AlertState.FIRING)
+    assert worse.alert.closed_by is None and worse.alert.resolved_at is None
+
+
+def test_a_snooze_ends_when_it_gets_worse_and_not_by_more_of_the_same() -> None:
+    (step,) = advance(None, finding(At(0)), LIFE)
+    asleep = replace(step.alert, snoozed_until=T0 + 9 * HOUR)
+    (same,) = advance(asleep, finding(At(1, "y")), LIFE)
+    assert same.alert.snoozed_until == asleep.snoozed_until
+    (worse,) = advance(asleep, finding(At(1, severity=5)), LIFE)
+    assert worse.change == "escalated" and worse.alert.snoozed_until is None
+
+
 def test_an_answer_to_something_else_is_none() -> None:
     """ "Acme won't lose its licence" denies no fine."""
     fined = finding(At(0))
