@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from monitor.alert.rulebind import load_rules
 from monitor.collect.sources import SOURCES
+from monitor.domain import Company
 from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import load_reference, load_watchlist
 from monitor.errors import ConfigError, ForeshockError
 from monitor.notify.build import load_routing, open_channels
+from monitor.service import world_of
 from monitor.settings import Settings
 from monitor.stories.risk import RiskPack
 from monitor.stream import LocalStreamSettings, open_broker
@@ -53,18 +56,22 @@ def check_settings(settings: Settings) -> list[str]:
         notes.append("no sources yet: `foreshock run` needs at least one [[sources]]")
     routing = load_routing(settings.notify, frozenset(open_channels(settings.notify)))
     notes.append(f"routes: {sum(1 for _ in routing.root.walk())}")
+    watched: tuple[Company, ...] = ()
     if settings.watchlist.path is None:
         notes.append("no watchlist: no company is watched, and only topics can surge")
     else:
         watchlist = load_watchlist(settings.watchlist.path)
         notes += [f"watchlist: {warning}" for warning in watchlist.warnings]
-        notes.append(f"watchlist: {len(watchlist.companies)} companies")
+        watched = watchlist.companies
+        notes.append(f"watchlist: {len(watched)} companies")
         if settings.watchlist.relations is not None:
             related = load_relations(settings.watchlist.relations, watchlist).relations
             notes.append(f"relations: {len(related)}")
         if settings.watchlist.reference:
             others = load_reference(settings.watchlist.reference, watchlist.companies)
             notes.append(f"reference: {len(others)} companies that are not watched")
+    alert_rules = load_rules(settings.alert.rules, world_of(settings, watched))
+    notes.append(f"alert rules: {', '.join(dict.fromkeys(rule.name for rule in alert_rules))}")
     rules = RiskPack.load(settings.story.pack).rules
     notes.append(f"risk pack: {len(rules)} rules")
     return notes

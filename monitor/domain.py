@@ -196,10 +196,12 @@ class Dimension(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """The two families of alerts."""
+    """The families of alerts."""
 
     STORY = "story"
     SURGE = "surge"
+    ABSENCE = "absence"  # a source, a publisher or everything is silent
+    COMPOUND = "compound"  # several alerts on one key, as a rule puts them together
 
 
 class AlertState(StrEnum):

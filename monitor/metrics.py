@@ -76,6 +76,7 @@ class Metrics:
             "Items that looked like an alert and were not.",
             ["reason"],
         )
+        self.rules = self._reloads("foreshock_alert_rules", "the alert rules")
         self.spans = self._histogram(
             "foreshock_alert_span_seconds",
             "Time to alert by span: collect (published to ingested), classify (appended to classified), "

@@ -26,7 +26,10 @@ Written by `python -m monitor.reference` from the code: edit the help texts ther
 
 def reference() -> str:
     """Return the whole document, Markdown."""
-    parts = (HEAD, commands(), settings(), recipes(), searches(), metrics(), stages(), extensions())
+    parts = (
+        *(HEAD, commands(), settings(), rules()),
+        *(recipes(), searches(), metrics(), stages(), extensions()),
+    )
     return "\n".join(parts)
 
 
@@ -60,6 +63,25 @@ def settings() -> str:
     ]
     for heading, model in sections(Settings):
         lines += [f"### `{heading}`", "", *_keys(model)]
+    return "\n".join(lines)
+
+
+def rules() -> str:
+    """Return every key of a file of alert rules."""
+    from monitor.alert.ruleschema import KINDS
+
+    lines = [
+        "## Alert rules",
+        "",
+        "YAML for `[alert] rules`: a list under `rules`. What it means, with examples: [rules.md](rules.md).",
+        "",
+    ]
+    inner: dict[str, type[BaseModel]] = {}
+    for kind, rule in KINDS.items():
+        lines += [f"### `kind: {kind}`", "", *_keys(rule, sections=True)]
+        inner |= dict(sections(rule, f"{kind}."))
+    for heading, model in inner.items():
+        lines += [f"### `{heading.strip('[]')}`", "", *_keys(model)]
     return "\n".join(lines)
 
 
@@ -108,10 +130,13 @@ folds = 3
     return "\n".join(lines)
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
+def _keys(model: type[BaseModel], sections: bool = False) -> list[str]:
+    """Return the table of a model's keys; ``sections`` names those that have tables of their own too."""
     rows = []
     for key, info in model.model_fields.items():
         if _section(info.annotation) is not None:
+            if sections:
+                rows.append((f"`{key}`", "keys below", "-", info.description))
             continue
         default = "required"
         if not info.is_required():
@@ -155,12 +180,14 @@ def stages() -> str:
 
 def extensions() -> str:
     """Return every registry: what can be added by one class, one line and one sample."""
+    from monitor.alert.ruleschema import KINDS
     from monitor.collect.sources import SOURCES
     from monitor.notify.channels import CHANNELS
 
     registries: Mapping[str, Mapping[str, Any]] = {
         "Sources (`kind` of `[[sources]]`; see `monitor.collect`)": SOURCES,
         "Channels (`kind` of `[[notify.channels]]`; see `monitor.notify`)": CHANNELS,
+        "Alert rules (`kind` of a rule; see `monitor.alert`)": KINDS,
     }
     lines = ["## Extension points", ""]
     for title, registry in registries.items():

@@ -66,10 +66,10 @@ class Followed(Generic[T]):
         self._hash_of = hash_of
         self._stamp = self._look()
         self._looked_at = wall.now()
-        self._value = load()
+        self.value = load()
         self._tell(ok=True)
 
-    def __call__(self) -> T:
+    def refresh(self) -> T:
         """Return it, read again if a file changed. Cheap: at most one look every few seconds."""
         now: datetime = self.wall.now()
         if now - self._looked_at >= LOOK_EVERY:
@@ -78,11 +78,11 @@ class Followed(Generic[T]):
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._reload()
-        return self._value
+        return self.value
 
     def _reload(self) -> None:
         try:
-            self._value = self._load()
+            self.value = self._load()
         except ConfigError as error:
             log.error("not reloaded, what was read before stays in use: %s", error)
             self._tell(ok=False)
@@ -105,4 +105,4 @@ class Followed(Generic[T]):
         self.gauges.ok.set(int(ok))
         if ok:
             self.gauges.at.set(self.wall.now().timestamp())
-            self.gauges.hash.set(int(self._hash_of(self._value)[:HASH_DIGITS] or "0", 16))
+            self.gauges.hash.set(int(self._hash_of(self.value)[:HASH_DIGITS] or "0", 16))

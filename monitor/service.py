@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.aggregate.stage import AggregateStage
+from monitor.alert.rulebind import World, load_rules
+from monitor.alert.rulebook import RuleBook, rule_book
+from monitor.alert.story import Names, may_concern
 from monitor.clock import Clock, SystemClock
 from monitor.collect.source import Source
 from monitor.collect.sources import open_source
 from monitor.collect.stage import CollectStage
 from monitor.domain import Company
-from monitor.entities.watchlist import load_reference, load_watchlist
+from monitor.entities.relations import load_relations
+from monitor.entities.watchlist import Watchlist, load_reference, load_watchlist
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics
 from monitor.pipeline import STAGES, Stage, StageLoop
@@ -223,20 +227,33 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
 
 
 def _aggregate(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
-    rule = outside.settings.story.rule()
-    return AggregateStage(rule.concerns, outside.wall.now, outside.metrics)
+    # Which of them concern a rule, the alert stage says: its rules may change.
+    return AggregateStage(may_concern, outside.wall.now, outside.metrics)
 
 
 def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
     from monitor.alert.stage import AlertStage
-    from monitor.alert.story import Names
+
+    return AlertStage(
+        outside.store,
+        outside.broker,
+        rules_in_use(outside),
+        names_of(outside),
+        outside.holder,
+        outside.clock,
+        outside.wall,
+        outside.metrics,
+    )
+
+
+def names_of(outside: Outside) -> Names:
+    """Return what rules have to know of companies and events."""
     from monitor.entities.states import states_among
     from monitor.stories.risk import RiskPack
 
-    settings = outside.settings
-    pack = RiskPack.load(settings.story.pack)
+    pack = RiskPack.load(outside.settings.story.pack)
     rules = pack.rules.values()
-    names = Names(
+    return Names(
         companies={company.id: company.name for company in outside.companies},
         episodes=pack.episodes,
         two_sided=frozenset(rule.event for rule in rules if rule.polarity == "any"),
@@ -246,16 +263,32 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
         states=states_among(outside.companies),
         ignores=pack.ignores,
     )
-    return AlertStage(
-        outside.store,
-        outside.broker,
-        settings.story.rule(),
-        settings.surge.rule(),
-        names,
-        outside.holder,
-        outside.clock,
-        outside.wall,
-        outside.metrics,
+
+
+def rules_in_use(outside: Outside) -> RuleBook:
+    """Return the alert rules that the settings name, which follow their file."""
+    path = outside.settings.alert.rules
+    world = world_of(outside.settings, outside.companies)
+    return rule_book(lambda: load_rules(path, world), path, outside.wall, outside.metrics)
+
+
+def world_of(settings: Settings, companies: tuple[Company, ...]) -> World:
+    """Return what a rules file may speak of.
+
+    Raises
+    ------
+    ConfigError
+        The risk pack or the relations are wrong.
+    """
+    from monitor.stories.risk import RiskPack
+
+    path = settings.watchlist.relations
+    return World(
+        companies=companies,
+        families=RiskPack.load(settings.story.pack).families,
+        story=settings.story.rule(),
+        surge=settings.surge.rule(),
+        relations=None if path is None else load_relations(path, Watchlist(companies)),
     )
 
 

@@ -177,6 +177,16 @@ class DateSettings(Section):
         )
 
 
+class AlertSettings(Section):
+    """Which rules there are."""
+
+    rules: Path | None = Field(
+        None,
+        description="Alert rules: a YAML file or a folder of them; the shipped ones by default. Read again "
+        "when it changes.",
+    )
+
+
 class StorySettings(Section):
     """Story alerts: a watched company, a risk event, a negative tone."""
 
@@ -323,6 +333,7 @@ class Settings(BaseSettings):
     watchlist: WatchlistSettings = WatchlistSettings(**{})
     sources: tuple[SourceSettings, ...] = ()
     dates: DateSettings = DateSettings(**{})
+    alert: AlertSettings = AlertSettings(**{})
     story: StorySettings = StorySettings(**{})
     surge: SurgeSettings = SurgeSettings(**{})
     notify: NotifySettings = NotifySettings(**{})

@@ -29,6 +29,8 @@ KINDS: dict[str, tuple[AlertKind, ...]] = {
     "Every kind": tuple(AlertKind),
     "Story": (AlertKind.STORY,),
     "Surge": (AlertKind.SURGE,),
+    "Silence": (AlertKind.ABSENCE,),
+    "Compound": (AlertKind.COMPOUND,),
 }
 LIMIT = 200
 SNOOZES = (1, 4, 24)  # hours
@@ -216,7 +218,7 @@ def _answer(url: str, story: AlertStory) -> None:
         if alert.state in OPEN_STATES:
             _button(url, alert, "Take it", "person", "t", _take)
             _snooze(url, alert)
-            _button(url, alert, "Resolve", "task_alt", "r", acts.resolve)
+            _button(url, alert, "Resolve", "task_alt", "e", acts.resolve)
         else:
             _button(url, alert, "Reopen", "undo", "o", acts.reopen)
     _verdict(url, story)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
+from monitor.alert.states import rules_of
 from monitor.domain import MODEL, Alert, AlertKind
 
 # What `explain` has said in words; everything else in an alert's details is shown as it is.
 SAID = (
     "rule",
+    "rules",
+    "exposed_to",
+    "exposed_name",
+    "relation",
+    "of",
+    "silent_since",
+    "limit_minutes",
+    "learned",
+    "parts",
+    "within_hours",
     "window_minutes",
     "observed",
     "expected",
@@ -33,9 +44,11 @@ SAID = (
 
 def explain(alert: Alert, name: str) -> list[str]:
     """Return why an alert was raised, sentence by sentence; ``name`` is what it is about."""
-    if alert.kind is AlertKind.SURGE:
-        return _explain_surge(alert, name)
-    return _explain_story(alert, name)
+    said = _EXPLAIN[alert.kind](alert, name)
+    rules = [f"“{rule}”" for rule in rules_of(alert)]
+    if rules:
+        said.append(f"Alert rule{'s' if len(rules) > 1 else ''}: {', '.join(rules)}.")
+    return said
 
 
 def span(duration: timedelta) -> str:
@@ -96,10 +109,11 @@ def _explain_surge(alert: Alert, name: str) -> list[str]:
     )
     minutes = _number(details, "window_minutes")
     said = []
+    mood = "" if details.get("rule") == "surge of volume" else "negative "
     if observed is not None and minutes is not None:
         within = span(timedelta(minutes=minutes))
         said.append(
-            f"{observed:.0f} negative items on {name} within {within}; copies of a text count once."
+            f"{observed:.0f} {mood}items on {name} within {within}; copies of a text count once."
         )
     if expected is not None:
         times = (
@@ -113,7 +127,7 @@ def _explain_surge(alert: Alert, name: str) -> list[str]:
         learned = f", learned from {days:.0f} days of its own news" if days is not None else ""
         said.append(f"That is {z:.1f} standard deviations above its baseline{learned}.")
     items, share = _number(details, "items"), _number(details, "usual_share")
-    if observed is not None and items and share is not None:
+    if mood and observed is not None and items and share is not None:
         said.append(
             f"Negative are {observed / items:.0%} of all items on it; usual is {share:.0%}."
         )
@@ -141,6 +155,8 @@ def _explain_story(alert: Alert, name: str) -> list[str]:
         )
     elif rule and quote:
         said.append(f"The risk rule “{rule}” matched the words “{quote}” in news naming {name}.")
+    if other := details.get("exposed_name"):
+        said.append(f"It is told of {name} because {other} is its {details.get('relation')}.")
     value = _number(details, "score")
     if value is None:
         said.append(
@@ -167,6 +183,40 @@ def _explain_story(alert: Alert, name: str) -> list[str]:
         said.append(f"Reported so far: {listed}.")
     said.append(f"{count(alert.items, 'item')} from {count(alert.publishers, 'publisher')}.")
     return said
+
+
+def _explain_absence(alert: Alert, name: str) -> list[str]:
+    details = alert.details
+    limit = _number(details, "limit_minutes") or 0.0
+    since = str(details.get("silent_since", ""))
+    who = (
+        "Nothing new came at all" if details.get("of") == "pipeline" else f"{name} sent nothing new"
+    )
+    said = [f"{who} since {datetime.fromisoformat(since):%d %b %H:%M} UTC."]
+    learned = "by what is usual" if details.get("learned") else "as the rule states"
+    said.append(f"That is too long after {span(timedelta(minutes=limit))}, {learned}.")
+    said.append("Until it is over, no news from there says nothing about the companies.")
+    if alert.resolved_at is not None:
+        said.append(f"It was over at {alert.resolved_at:%d %b %H:%M} UTC.")
+    return said
+
+
+def _explain_compound(alert: Alert, name: str) -> list[str]:
+    parts = alert.details.get("parts")
+    hours = _number(alert.details, "within_hours") or 0.0
+    said = [f"Rules that fired on {name} within {span(timedelta(hours=hours))}:"]
+    for rule, part in parts.items() if isinstance(parts, Mapping) else ():
+        at = datetime.fromisoformat(part["at"])
+        said.append(f"“{rule}” at {at:%d %b %H:%M} UTC (alert {part['alert_id'][:8]}).")
+    return said
+
+
+_EXPLAIN: Mapping[AlertKind, Callable[[Alert, str], list[str]]] = {
+    AlertKind.STORY: _explain_story,
+    AlertKind.SURGE: _explain_surge,
+    AlertKind.ABSENCE: _explain_absence,
+    AlertKind.COMPOUND: _explain_compound,
+}
 
 
 def _number(details: Mapping[str, object], key: str) -> float | None:

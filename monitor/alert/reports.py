@@ -66,7 +66,14 @@ class Reports:
 
     def negative(self, start_us: int, end_us: int) -> list[tuple[str, str]]:
         """Return (id, revision) of the negative reports in ``[start, end)``, most negative first."""
-        found = self._items[self._inside(start_us, end_us) & self._negative]
+        return self._most_negative(self._inside(start_us, end_us) & self._negative)
+
+    def all(self, start_us: int, end_us: int) -> list[tuple[str, str]]:
+        """Return (id, revision) of all reports in ``[start, end)``, most negative first."""
+        return self._most_negative(self._inside(start_us, end_us))
+
+    def _most_negative(self, which: NDArray[np.bool_]) -> list[tuple[str, str]]:
+        found = self._items[which]
         found = found.sort_values(["score", "id"], na_position="last")
         return list(zip(found["id"], found["revision"], strict=True))
 

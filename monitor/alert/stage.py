@@ -2,35 +2,26 @@
 
 One process at a time does this (a lease); another takes over when it dies. Every turn: relay what earlier
 turns wrote, then look at the signals and at the minutes that the watermark has passed, and write alerts,
-evidence and events in one transaction.
+evidence and events in one transaction. What is looked for is what the rules say (`monitor.alert.rulebook`);
+they may change between two turns, and never in a replay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
-from monitor.aggregate.baselines import Baselines, load_baselines
 from monitor.aggregate.watermark import Watermark, watermark
-from monitor.alert.reports import Reports, share_naming
-from monitor.alert.states import Finding, Life, Step, advance, expired
-from monitor.alert.story import Names, StoryRule
-from monitor.alert.surge import MINUTE_US, Surge, SurgeRule, surges, whole_minute
+from monitor.alert.rulebook import RuleBook
+from monitor.alert.ruleset import RuleSet
+from monitor.alert.silent import Silent
+from monitor.alert.states import ANSWERING, Finding, Step, advance, expired, rules_of
+from monitor.alert.story import Names
+from monitor.alert.surge import whole_minute
+from monitor.alert.surging import Surging
 from monitor.clock import Clock
-from monitor.domain import (
-    OPEN_STATES,
-    Alert,
-    AlertKind,
-    AlertState,
-    ClassifiedArticle,
-    Dimension,
-    Evidence,
-    Grain,
-    from_micros,
-    to_micros,
-)
+from monitor.domain import EPOCH, OPEN_STATES, Alert, AlertState, Dimension, to_micros
 from monitor.metrics import Metrics
 from monitor.pipeline import ALERTS, Effects, Input
 from monitor.store import Connection, Store, alerts, articles, buckets, leases, progress
@@ -43,9 +34,11 @@ STAGE = "alert"
 LEASE_S = 15.0
 SIGNALS_PER_TURN = 500
 SETTLE = timedelta(seconds=3)  # the longest that a signal waits for the watermark in live operation
-EVIDENCE_PER_SURGE = 8
-GRAVE_Z = 9.0  # a surge this far out is of severity 4, else of 3
-EXPLAINING_SHARE = 0.5  # of a surge's reports that name one company: it is that company's news
+# The parts of a compound alert are among the alerts updated so long before at most: an item can be believed
+# that is published some days before it comes.
+PARTS_BEFORE = timedelta(days=8)
+GRACE = timedelta(minutes=5)  # what is published so close together may be decided in any order
+UNDOING = ("denied", "revoked")
 IDLE_S = 0.25
 
 
@@ -56,8 +49,7 @@ class AlertStage:
         self,
         store: Store,
         broker: Broker,
-        story: StoryRule,
-        surge: SurgeRule,
+        book: RuleBook,
         names: Names,
         holder: str,
         clock: Clock,
@@ -66,15 +58,20 @@ class AlertStage:
     ) -> None:
         self.store = store
         self.broker = broker
-        self.story = story
-        self.surge = surge
+        self.book = book
         self.names = names
         self.holder = holder
         self.clock = clock
         self.wall = wall
         self.metrics = metrics
-        self._baselines: Baselines | None = None
+        self._surging = Surging(names, metrics)
+        self._silent = Silent()
+        self._silent_until: datetime | None = None
         self._seen_at: dict[int, datetime] = {}  # when a signal first waited, by seq
+
+    @property
+    def rules(self) -> RuleSet:
+        return self.book.value
 
     def process(self, batch: Sequence[Input]) -> Effects:
         with self.store.write() as connection:
@@ -85,15 +82,22 @@ class AlertStage:
         with self.store.read() as connection:
             waiting = alerts.waiting_signals(connection, self._horizon(mark), SIGNALS_PER_TURN)
             state = progress.load(connection, STAGE).get((ALERTS, 0))
+        if not (mark and mark.replay):
+            self.book.refresh()
         ready = self._ready(waiting, mark)
         until = whole_minute(mark.at) if mark else None
-        idle = not ready and (until is None or (state is not None and until <= state.through_at))
+        passed = until is not None and (state is None or until > state.through_at)
+        silent_until = self._silence_until(mark)
+        idle = not ready and not passed and silent_until is None
 
         def write(connection: Connection) -> None:
             # Surges wait until no signal is left before the watermark: a story alert explains a surge.
             self._signals(connection, ready, mark)
+            if mark and silent_until:
+                self._silences(connection, state, mark, silent_until)
             if mark and until and len(waiting) < SIGNALS_PER_TURN:
                 self._surges(connection, state, until, mark)
+                self._compounds(connection, state, until)
                 self._expire(connection, until)
                 progress.save(
                     connection,
@@ -168,19 +172,38 @@ class AlertStage:
             connection, [(signal.article_id, signal.revision) for signal in waiting]
         )
         for item in items:
-            reason = self.story.withheld(item, self.names)
+            now = item.article.ingested_at if mark and mark.replay else self.clock.now()
+            findings, reason = self.rules.read(item, self.names, now)
             if reason is not None:
                 self.metrics.withheld.labels(reason).inc()
-                continue
-            now = item.article.ingested_at if mark and mark.replay else self.clock.now()
-            for finding in self.story.findings(item, self.names, now):
+            for finding in findings:
                 self.metrics.spans.labels("decide").observe(
                     max(0.0, (now - item.article.ingested_at).total_seconds())
                 )
-                self._take(connection, finding)
+                alert = self._take(connection, finding)
+                if alert is not None and alert.items == 1 and finding.mark not in ANSWERING:
+                    for answer in self._answers(connection, finding, now):
+                        self._take(connection, answer)
         alerts.remove_signals(connection, [signal.seq for signal in waiting])
 
-    # Surge alerts ---------------------------------------------------------------------------------
+    def _answers(self, connection: Connection, report: Finding, now: datetime) -> Iterator[Finding]:
+        """Yield the denials and withdrawals of the first report of an event that were decided before it.
+
+        By themselves they open nothing, so that they were let go; what is published within minutes of each
+        other may come in any order.
+        """
+        company_id = str(report.details.get("exposed_to", report.key))
+        first, last = to_micros(report.at - GRACE), to_micros(report.at + GRACE)
+        near = articles.of_key(connection, Dimension.COMPANY, company_id, first, last + 1)
+        near = near.sort_values(["published_us", "id"])
+        keys = list(zip(near["id"], near["revision"], strict=True))
+        for item in articles.get(connection, keys):
+            if item.article.ingested_at <= now and item.risks:
+                for finding in self.rules.read(item, self.names, now)[0]:
+                    if finding.fingerprint == report.fingerprint and finding.mark in UNDOING:
+                        yield finding
+
+    # What only time makes due -----------------------------------------------------------------------
 
     def _surges(
         self, connection: Connection, state: Progress | None, until: datetime, mark: Watermark
@@ -189,148 +212,72 @@ class AlertStage:
         if span is None:
             return
         after = max(state.through_at, span[0]) if state else span[0]
-        reports_of = partial(self._reports, connection)
-        while after < until:
-            midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
-            end = min(until, midnight + timedelta(days=1))
-            known = self._known(connection, midnight)
-            found: list[Surge] = []
-            for dimension in self.surge.dimensions:
-                minutes = buckets.between(
-                    connection,
-                    Grain.MINUTE,
-                    to_micros(after) - self.surge.longest_us,
-                    to_micros(end),
-                    [dimension],
-                )
-                if not minutes.empty:
-                    found += surges(
-                        self.surge,
-                        known,
-                        dimension,
-                        minutes,
-                        to_micros(after),
-                        to_micros(end),
-                        reports_of,
-                    )
-            # Companies before topics: a company's alert explains a topic's surge.
-            for surge in sorted(found, key=lambda each: (each.end_us, each.dimension, each.key)):
-                at = from_micros(surge.end_us)
-                self._surge(connection, surge, known, at if mark.replay else self.clock.now())
-            after = end
+        self._surging.decide(
+            connection, self.rules, after, until, self._clock(mark), self._taker(connection)
+        )
 
-    def _known(self, connection: Connection, midnight: datetime) -> Baselines:
-        """Return the baselines as of a midnight: the same for every decision of that day."""
-        if self._baselines is None or self._baselines.as_of != midnight:
-            self._baselines = load_baselines(
-                connection,
-                midnight,
-                self.surge.history_days,
-                self.surge.dimensions,
-                self.surge.widths_us,
-            )
-        return self._baselines
+    def _silence_until(self, mark: Watermark | None) -> datetime | None:
+        """Return up to when silences are to be decided, or ``None`` when they were.
 
-    def _surge(self, connection: Connection, surge: Surge, known: Baselines, now: datetime) -> None:
-        at = from_micros(surge.end_us)
-        fingerprint = f"surge|{surge.dimension.value}|{surge.key}"
-        name = surge.key
-        if surge.dimension is Dimension.COMPANY:
-            name = self.names.companies.get(surge.key, surge.key)
-        open_alert = alerts.by_fingerprint(connection, fingerprint)
-        severity = 3 if surge.z < GRAVE_Z else 4
-        proof: tuple[Evidence, ...] = ()
-        if (
-            open_alert is None
-            or open_alert.state is AlertState.RESOLVED
-            or severity > open_alert.severity
-        ):
-            items = self._surging(connection, surge)
-            if self._explained(connection, surge, items):
-                self.metrics.withheld.labels("explained").inc()
-                return
-            proof = _proof(surge, items[:EVIDENCE_PER_SURGE])
-        publishers = buckets.publisher_count(
+        Where nothing is collected the watermark stands still, so that live the clock decides.
+        """
+        if mark is None:
+            return None
+        until = whole_minute(mark.at if mark.replay else max(mark.at, self.clock.now()))
+        return until if self._silent_until is None or until > self._silent_until else None
+
+    def _silences(
+        self, connection: Connection, state: Progress | None, mark: Watermark, until: datetime
+    ) -> None:
+        self._silent_until = until
+        self._silent.decide(
             connection,
-            surge.dimension,
-            surge.key,
-            surge.start_us,
-            surge.end_us,
-        )
-        finding = Finding(
-            fingerprint=fingerprint,
-            kind=AlertKind.SURGE,
-            dimension=surge.dimension,
-            key=surge.key,
-            event="negative_surge",
-            severity=severity,
-            title=f"{name}: negative news far above usual",
-            at=at,
-            decided_at=now,
-            fires=True,
-            mark="",
-            details={
-                "rule": "surge of negative",
-                "window_minutes": surge.window_us // MINUTE_US,
-                "observed": surge.negative,
-                "expected": round(surge.expected, 2),
-                "z": round(surge.z, 1),
-                "items": surge.items,
-                "usual_share": round(surge.usual_share, 2),
-                "score": None if surge.score is None else round(surge.score, 3),
-                "baseline_days": round(known.days, 1),
-            },
-            evidence=proof,
-            items=surge.items,
-            publishers=publishers,
-        )
-        self._take(connection, finding, open_alert)
-
-    def _reports(
-        self, connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
-    ) -> Reports:
-        """Return the reports of a key; a round-up of markets is none of a company that it names."""
-        items = articles.of_key(connection, dimension, key, start_us, end_us)
-        if dimension is Dimension.COMPANY:
-            items = items[~items["title"].map(self.names.ignores).astype(bool)]
-        return Reports(items)
-
-    def _surging(self, connection: Connection, surge: Surge) -> list[ClassifiedArticle]:
-        """Return the negative reports of a surge without their copies, most negative first."""
-        found = self._reports(connection, surge.dimension, surge.key, surge.start_us, surge.end_us)
-        return articles.get(connection, found.negative(surge.start_us, surge.end_us))
-
-    def _explained(
-        self, connection: Connection, surge: Surge, items: Sequence[ClassifiedArticle]
-    ) -> bool:
-        """Say whether a topic's surge is one company's news, of which people know already."""
-        if surge.dimension is Dimension.COMPANY:
-            return False  # people are told of the company's story; `monitor.notify` inhibits this
-        most = share_naming([item.company_ids for item in items])
-        if most is None or most[1] < EXPLAINING_SHARE:
-            return False
-        began, ended = from_micros(surge.start_us), from_micros(surge.end_us)
-        return any(
-            alert.state is not AlertState.PENDING
-            and alert.started_at <= ended
-            # Whether anybody looked since it went quiet is no matter.
-            and (alert.resolved_at or alert.updated_at + self._life(alert.kind).quiet) > began
-            for alert in alerts.of_key(connection, most[0])
+            self.rules,
+            state.through_at if state else None,
+            min(mark.at, until),
+            until,
+            self._clock(mark),
+            self._taker(connection),
+            lambda step, at: self._save(connection, [step], at),
         )
 
-    # Both -----------------------------------------------------------------------------------------
-
-    def _take(self, connection: Connection, finding: Finding, alert: Alert | None = None) -> None:
-        if alert is None:
-            alert = alerts.by_fingerprint(connection, finding.fingerprint)
-        life = self._life(finding.kind)
-        self._save(connection, advance(alert, finding, life), finding.decided_at, finding)
+    def _compounds(self, connection: Connection, state: Progress | None, until: datetime) -> None:
+        after = state.through_at if state else EPOCH
+        for rule in self.rules.compound:
+            parts = alerts.updated_since(connection, after - rule.within - PARTS_BEFORE)
+            decisive = alerts.fired_with(connection, [alert.id for alert in parts])
+            for finding in rule.findings(parts, decisive, after, until, self.names.companies):
+                self._take(connection, finding)
 
     def _expire(self, connection: Connection, now: datetime) -> None:
         for alert in alerts.unresolved(connection, [AlertState.PENDING, *OPEN_STATES]):
-            step = expired(alert, now, self._life(alert.kind))
+            step = expired(alert, now, self.rules.life_of(alert))
             if step is not None:
                 self._save(connection, [step], step.alert.resolved_at or now)
+
+    # All --------------------------------------------------------------------------------------------
+
+    def _clock(self, mark: Watermark) -> Callable[[datetime], datetime]:
+        """In a replay a decision is made at the time that it is about."""
+        return (lambda at: at) if mark.replay else (lambda at: self.clock.now())
+
+    def _taker(self, connection: Connection) -> Callable[[Finding, Alert | None], None]:
+        def take(finding: Finding, alert: Alert | None) -> None:
+            self._take(connection, finding, alert)
+
+        return take
+
+    def _take(
+        self, connection: Connection, finding: Finding, alert: Alert | None = None
+    ) -> Alert | None:
+        """Apply a finding, and return the alert that it opened or changed."""
+        if alert is None:
+            alert = alerts.by_fingerprint(connection, finding.fingerprint)
+        # The alert's own rules say whether it is over, not those that join it now.
+        names = finding.rules if alert is None else tuple(rules_of(alert))
+        steps = advance(alert, finding, self.rules.life(finding.kind, names))
+        self._save(connection, steps, finding.decided_at, finding)
+        return steps[-1].alert if steps else None
 
     def _save(
         self,
@@ -352,23 +299,3 @@ class AlertStage:
                 happened = replace(happened, event=finding.event, article_id=article_id)
             alerts.record_event(connection, step.alert.id, happened)
             self.metrics.alerts.labels(step.alert.kind.value, step.change).inc()
-
-    def _life(self, kind: AlertKind) -> Life:
-        return self.story.life if kind is AlertKind.STORY else self.surge.life
-
-
-def _proof(surge: Surge, items: Iterable[ClassifiedArticle]) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence(
-            article_id=item.article.id,
-            revision=item.article.revision,
-            published_at=item.article.published_at,
-            publisher=item.article.publisher,
-            title=item.article.title,
-            url=item.article.url,
-            quote=item.article.title,
-            score=item.towards(surge.key)[1],
-            mark="",
-        )
-        for item in items
-    )

@@ -62,6 +62,8 @@ class Finding:
     events: frozenset[str] = frozenset()  # story: all of the episode that the item tells
     items: int | None = None  # surge: items in the window; a story counts its evidence
     publishers: int | None = None
+    rules: tuple[str, ...] = ()  # names of the alert rules that made it
+    least_publishers: int = 1  # independent ones who must report it before it fires
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ def _woken(step: Step) -> Step:
 
 
 def _opened(finding: Finding) -> Step:
-    state = AlertState.FIRING if finding.fires else AlertState.PENDING
+    fires = finding.fires and finding.least_publishers <= 1
+    state = AlertState.FIRING if fires else AlertState.PENDING
     alert = Alert(
         id=digest(f"{finding.fingerprint}\0{finding.at.isoformat()}"),
         fingerprint=finding.fingerprint,
@@ -164,11 +167,13 @@ def _opened(finding: Finding) -> Step:
         publishers=0,
         details={},
     )
-    return Step(_grown(alert, finding), "fired" if finding.fires else None)
+    return Step(_grown(alert, finding), "fired" if fires else None)
 
 
 def _updated(alert: Alert, finding: Finding) -> Step:
     grown = _grown(alert, finding)
+    if grown.publishers < finding.least_publishers:
+        finding = replace(finding, fires=False)
     if alert.state is AlertState.PENDING:
         if not _enough(grown, finding):
             return Step(grown, None)
@@ -213,12 +218,20 @@ def _answers(alert: Alert, finding: Finding) -> bool:
     )
 
 
+def rules_of(alert: Alert) -> dict[str, str]:
+    """Return the alert rules that an alert's reports matched, each with the time it first did (ISO 8601)."""
+    known = alert.details.get("rules")
+    return {str(k): str(v) for k, v in known.items()} if isinstance(known, Mapping) else {}
+
+
 def _enough(pending: Alert, finding: Finding) -> bool:
     """Say whether a pending alert may fire with this finding.
 
     Where an old story came back as new, everybody who repeats it in good faith reports it as a fact (on 8
     September 2008 within minutes): only several publishers who stand for it themselves are believed.
     """
+    if pending.publishers < finding.least_publishers:
+        return False
     if pending.details.get("stale"):
         old = {item.publisher for item in pending.evidence if item.mark == "stale"}
         fresh = {item.publisher for item in pending.evidence if item.mark in FACTS} - old
@@ -271,6 +284,10 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
     elif finding.mark == "amended":
         details["corrected"] = True
     details.update(_stage(alert, finding))
+    if finding.rules and finding.mark not in ANSWERING:
+        at = finding.decided_at.isoformat()
+        matched = rules_of(alert)
+        details["rules"] = matched | {name: at for name in finding.rules if name not in matched}
     if alert.kind is AlertKind.STORY and finding.mark not in ANSWERING:
         told = _events(alert)
         details["events"] = told + sorted(finding.events - set(told))

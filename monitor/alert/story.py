@@ -23,6 +23,7 @@ from monitor.domain import (
     DateStatus,
     Dimension,
     Evidence,
+    Relevance,
     RiskMatch,
 )
 
@@ -32,6 +33,7 @@ ANSWERS = (
     "revoked",
     "resolved",
 )  # stages that answer a report; they are no report themselves
+REPORTS = ("confirmed", "amended", "rumour")  # stages that a rule may ask for
 
 
 def _nothing(title: str) -> bool:
@@ -70,14 +72,26 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class StoryRule:
-    """Settings of the story rule.
+    """One story rule.
 
     ``min_severity`` is the least severity that fires; at ``severe`` and above the model has to contradict
     clearly (score above ``contradiction``) to stop it; below, it has to agree (the mean of the scores
     towards the company and of the whole headline is at most ``agreement``).
-    An event that no rule read counts when the model's risk head is at least ``model_confidence`` sure.
+    An event that no rule read counts when the model's risk head is at least ``model_confidence`` sure, one
+    that a rule of the risk pack read when that rule is right at least as often as ``min_confidence`` says.
+    ``events``, ``companies`` and ``least_relevance`` narrow the rule; ``None`` is no bound. Reports of a
+    stage that is not among ``stages`` do not count; answers (a denial, a withdrawal) always do.
     """
 
+    name: str = "company-trouble"
+    description: str = "A watched company, a risk event, a negative tone."
+    events: frozenset[str] | None = None
+    stages: frozenset[str] = frozenset(REPORTS)
+    companies: frozenset[str] | None = None
+    exclude_publishers: frozenset[str] = frozenset()
+    least_relevance: Relevance | None = None
+    min_confidence: float = 0.0
+    publishers: int = 1  # independent ones who must report it
     min_severity: int = 3
     severe: int = 4
     agreement: float = -0.1
@@ -92,16 +106,38 @@ class StoryRule:
 
     def concerns(self, item: ClassifiedArticle) -> bool:
         """Say cheaply whether an item is worth the rule's while."""
-        return bool(item.mentions) and any(
-            risk.severity >= self.min_severity for risk in self._counted(item)
+        return (
+            any(self._watches(item, company_id) for company_id in item.company_ids)
+            and item.article.publisher not in self.exclude_publishers
+            and any(risk.severity >= self.min_severity for risk in self._counted(item))
         )
+
+    def _watches(self, item: ClassifiedArticle, company_id: str) -> bool:
+        if self.companies is not None and company_id not in self.companies:
+            return False
+        if self.least_relevance is None:
+            return True
+        known = [
+            _RELEVANCE.index(mention.relevance)
+            for mention in item.mentions
+            if mention.company_id == company_id and mention.relevance is not None
+        ]
+        return bool(known) and min(known) <= _RELEVANCE.index(self.least_relevance)
 
     def _counted(self, item: ClassifiedArticle) -> tuple[RiskMatch, ...]:
         return tuple(
             risk
             for risk in item.risks
-            if risk.rule != MODEL or risk.confidence >= self.model_confidence
+            if risk.confidence
+            >= (self.model_confidence if risk.rule == MODEL else self.min_confidence)
+            and (self.events is None or risk.event in self.events)
+            and (risk.stage in self.stages or risk.stage not in REPORTS)
         )
+
+    def _affected(self, item: ClassifiedArticle, risk: RiskMatch, names: Names) -> tuple[str, ...]:
+        """Return the watched companies that an event happened to."""
+        found = names.concerned(item, risk)
+        return tuple(company_id for company_id in found if self._watches(item, company_id))
 
     def _strongest(self, item: ClassifiedArticle) -> RiskMatch:
         """The most severe match; at equal severity, the one that is more of a reason to act."""
@@ -130,7 +166,7 @@ class StoryRule:
             return "stale"
         if not item.article.date_status.believable:
             return "undated"
-        affected = names.concerned(item, strongest)
+        affected = self._affected(item, strongest, names)
         if not affected:
             return "other_company"
         if any(self._agrees(item, company_id, names) for company_id in affected):
@@ -163,7 +199,7 @@ class StoryRule:
         if republished(item):
             mark = "stale"
         doubt = " (unconfirmed)" if mark == "rumour" else ""
-        for company_id in names.concerned(item, risk):
+        for company_id in self._affected(item, risk, names):
             if not self._agrees(item, company_id, names):
                 continue
             _, score = item.towards(company_id)
@@ -205,7 +241,17 @@ class StoryRule:
                     for other in self._news(item)
                     if names.episodes.get(other.event) == names.episodes.get(risk.event)
                 ),
+                rules=(self.name,),
+                least_publishers=self.publishers,
             )
+
+
+_RELEVANCE = tuple(Relevance)
+
+
+def may_concern(item: ClassifiedArticle) -> bool:
+    """Say whether an item could concern any story rule: it names a company and tells of a risk event."""
+    return bool(item.mentions) and bool(item.risks)
 
 
 def republished(item: ClassifiedArticle) -> bool:

@@ -69,7 +69,7 @@ def run_feed(
         Told how to ask for progress; returns what is called with the number of items so far.
     """
     with TemporaryDirectory(prefix="foreshock-backtest-") as folder:
-        outside = open_outside(_settings(plan.settings, Path(folder)), ReplayClock(None))
+        outside = open_outside(throwaway(plan.settings, Path(folder)), ReplayClock(None))
         service = Service(outside, tuple(STAGES), [source], send=False, housekeeping=False)
         try:
             outcome = replay(outside, service, watch(source.progress))
@@ -93,8 +93,8 @@ def outside_of_feeds(plan: Plan, windows: Sequence[Window]) -> list[ExpectedEven
     return [event for event in plan.events if event not in covered]
 
 
-def _settings(settings: Settings, folder: Path) -> Settings:
-    """The settings with a throwaway store and the embedded log; what decides stays as it is."""
+def throwaway(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with a throwaway store and the embedded log; what decides stays as it is."""
     store = settings.store.model_copy(update={"url": f"sqlite:///{folder / 'backtest.db'}"})
     stream = settings.stream.model_copy(update={"kind": "local", "path": folder / "streams.db"})
     return settings.model_copy(update={"store": store, "stream": stream})

@@ -17,6 +17,7 @@ from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.cli.entities import entities_app
 from monitor.cli.notify import notify_app, silence_app
+from monitor.cli.rules import rules_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ for command in news.PROCESSES:
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(entities_app, name="entities")
+app.add_typer(rules_app, name="rules")
 app.add_typer(operate.db, name="db")
 app.add_typer(alert_app, name="alert")
 app.add_typer(notify_app, name="notify")

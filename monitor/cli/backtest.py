@@ -40,6 +40,10 @@ def backtest(
             help="CSV of what had to be seen: entity, kind, first_headline_at, first_headline.",
         ),
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", help="Alert rules to try, instead of those of the settings."),
+    ] = None,
     config: ConfigOption = None,
     language: Annotated[
         str, typer.Option(help="ISO 639-1 code of the items, or auto to tell it from each text.")
@@ -75,7 +79,10 @@ def backtest(
         raise ConfigError("name recorded news with --feed and the companies with --watchlist")
     set_up("warning", "text")
     settings = settings_of(
-        config, watchlist=watchlist, model={"cache": cache or out / "predictions.db"}
+        config,
+        watchlist=watchlist,
+        model={"cache": cache or out / "predictions.db"},
+        alert={} if rules is None else {"rules": rules},
     )
     plan = make_plan(feeds, watchlist, events, settings, language, publisher)
     out.mkdir(parents=True, exist_ok=True)

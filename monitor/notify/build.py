@@ -47,13 +47,14 @@ def follow_routes(
 ) -> Callable[[], Routing]:
     """Return what gives the route tree in use, which follows its file."""
     files = () if settings.routes is None else (settings.routes,)
-    return Followed(
+    followed = Followed(
         lambda: load_routing(settings, channels),
         lambda: files,
         lambda routing: routing.hash,
         wall,
         metrics.routes,
     )
+    return followed.refresh
 
 
 def build_path(

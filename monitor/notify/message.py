@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 from monitor.alert.explain import explain
-from monitor.domain import Alert, AlertKind, Evidence
+from monitor.domain import Alert, AlertKind, Dimension, Evidence
 from monitor.notify.plaintext import one_line
 
 MAX_EVIDENCE = 10
@@ -46,9 +46,7 @@ def render(
     lines = [
         one_line(alert.title),
         "",
-        f"Company: {who}"
-        if alert.kind is AlertKind.STORY
-        else f"Watched: {alert.dimension.value} {who}",
+        f"{_about(alert)}: {who}",
         f"Event: {event}",
         f"Severity: {grade}",
         f"State: {alert.state.value} ({one_line(reason)})",
@@ -92,6 +90,13 @@ def render_group(
             ],
         },
     )
+
+
+def _about(alert: Alert) -> str:
+    """What the name of an alert is the name of."""
+    if alert.kind is AlertKind.ABSENCE:
+        return "Silent"
+    return "Company" if alert.dimension is Dimension.COMPANY else alert.dimension.value.capitalize()
 
 
 def _alert_of(payload: Mapping[str, object]) -> dict[str, object]:

@@ -158,6 +158,14 @@ def unresolved(connection: Connection, states: Sequence[AlertState]) -> list[Ale
     return [_alert(row, ()) for row in rows]
 
 
+def updated_since(connection: Connection, since: datetime) -> list[Alert]:
+    """Return alerts with evidence whose newest evidence is not older than a time, oldest first."""
+    query = select(alerts).where(alerts.c.updated_us >= to_micros(since))
+    rows = connection.execute(query.order_by(alerts.c.started_us, alerts.c.id)).mappings().all()
+    proof = _evidence_of(connection, [row["id"] for row in rows])
+    return [_alert(row, tuple(proof.get(row["id"], ()))) for row in rows]
+
+
 def latest(
     store: Store,
     limit: int = 200,
@@ -235,6 +243,16 @@ def history(store: Store, alert_id: str) -> list[AlertEvent]:
         AlertEvent(from_micros(row.at_us), row.change, row.actor, row.event, row.article_id)
         for row in rows
     ]
+
+
+def fired_with(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return the id of the article with which each of these alerts fired, where one did."""
+    query = select(alert_events.c.alert_id, alert_events.c.article_id).where(
+        alert_events.c.alert_id.in_(ids),
+        alert_events.c.change == "fired",
+        alert_events.c.article_id.is_not(None),
+    )
+    return {row.alert_id: row.article_id for row in connection.execute(query)}
 
 
 def unrelayed(connection: Connection, limit: int) -> list[tuple[int, str, str, int]]:

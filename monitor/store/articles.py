@@ -37,6 +37,8 @@ from monitor.store.database import Store
 from monitor.store.schema import articles, mentions
 from monitor.store.upsert import insert
 
+COARSE_US = 600 * 1_000_000  # ten minutes
+
 # Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
 KEYS_PER_QUERY = 10_000
 
@@ -228,6 +230,68 @@ def chunks(connection: Connection, size: int) -> Iterator[list[tuple[ClassifiedA
             for row, item in zip(rows, _items(connection, rows), strict=True)
         ]
         where = key > (rows[-1]["id"], rows[-1]["revision"])
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something new came from a source, written by a publisher; ``at`` is ingest time."""
+
+    source: str
+    publisher: str
+    at: datetime
+
+
+def arrivals(
+    connection: Connection, after: datetime, until: datetime, coarse: bool = False
+) -> list[Arrival]:
+    """Return who sent something new when, ingested in ``(after, until]``, oldest first.
+
+    With ``coarse``, of each source and publisher the last of every ten minutes: enough for a long past.
+    """
+    at: ColumnElement[Any] = articles.c.ingested_us
+    columns: list[ColumnElement[Any]] = [articles.c.source, articles.c.publisher]
+    if coarse:
+        query = select(*columns, func.max(at).label("at"))
+        query = query.group_by(*columns, at - at % COARSE_US)
+    else:
+        query = select(*columns, at.label("at")).distinct()
+    query = query.where(at > to_micros(after), at <= to_micros(until))
+    rows = connection.execute(query.order_by("at", *columns))
+    return [Arrival(row.source, row.publisher, from_micros(row.at)) for row in rows]
+
+
+def first_arrival(connection: Connection) -> datetime | None:
+    """Return the ingest time of the first article, or ``None`` on an empty store."""
+    micros = connection.execute(select(func.min(articles.c.ingested_us))).scalar_one()
+    return None if micros is None else from_micros(micros)
+
+
+def count_ingested(connection: Connection, start: datetime, end: datetime) -> int:
+    """Return the number of revisions ingested in ``[start, end)``."""
+    at = articles.c.ingested_us
+    query = select(func.count()).where(at >= to_micros(start), at < to_micros(end))
+    return int(connection.execute(query).scalar_one())
+
+
+def by_ingest(
+    connection: Connection, start: datetime, end: datetime, size: int
+) -> Iterator[list[ClassifiedArticle]]:
+    """Yield all revisions ingested in ``[start, end)`` as they came, about ``size`` at a time.
+
+    Articles ingested at one time are never split.
+    """
+    at = articles.c.ingested_us
+    begin, last = to_micros(start), to_micros(end)
+    while begin < last:
+        times = select(at).where(at >= begin, at < last).order_by(at).offset(size).limit(1)
+        until = connection.execute(times).scalar() or last
+        until = last if until == last else until + 1
+        order = (at, articles.c.published_us, articles.c.id, articles.c.revision)
+        query = select(articles).where(at >= begin, at < until).order_by(*order)
+        rows = connection.execute(query).mappings().all()
+        if rows:
+            yield _items(connection, rows)
+        begin = until
 
 
 def count(store: Store) -> int:

@@ -64,6 +64,7 @@ articles = Table(
     Column("bundle_hash", Text, nullable=False),
     Column("unsure", Text, nullable=False, server_default=text("''")),  # heads, joined by commas
     Index(None, "published_us"),
+    Index(None, "ingested_us"),
     sqlite_with_rowid=False,
 )
 

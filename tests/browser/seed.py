@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.aggregate.stage import AggregateStage
+from monitor.alert.rulebook import rule_book
+from monitor.alert.ruleset import RuleSet
 from monitor.alert.stage import AlertStage
 from monitor.alert.story import Names, StoryRule
 from monitor.alert.surge import SurgeRule
@@ -155,9 +157,8 @@ def fill(store: Store, folder: Path, story: Sequence[Piece], end: datetime = END
             connection,
             Progress("collect", "news.articles", 0, through_at=end, replay=True, beat_at=beat),
         )
-    alert = AlertStage(
-        store, broker, StoryRule(), SurgeRule(), Names(watched, {}), "seed", wall, wall, metrics
-    )
+    book = rule_book(lambda: RuleSet((StoryRule(),), (SurgeRule(),)), None, wall, metrics)
+    alert = AlertStage(store, broker, book, Names(watched, {}), "seed", wall, wall, metrics)
     for _ in range(50):
         effects = alert.process(())
         if effects.write is None and not effects.outputs:

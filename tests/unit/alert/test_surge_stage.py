@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.aggregate.stage import AggregateStage
 from monitor.alert.explain import explain
-from monitor.alert.stage import EVIDENCE_PER_SURGE, AlertStage
+from monitor.alert.ruleset import RuleSet
 from monitor.alert.story import Names, StoryRule
 from monitor.alert.surge import SurgeRule
-from monitor.clock import ReplayClock
-from monitor.domain import Alert, AlertKind, ClassifiedArticle
-from monitor.metrics import Metrics
-from monitor.pipeline import Effects, Input
-from monitor.store import Store, alerts, progress
-from monitor.store.progress import Progress
+from monitor.alert.surging import EVIDENCE_PER_SURGE
+from monitor.domain import AlertKind, ClassifiedArticle
+from monitor.store import Store
 from monitor.stream import LocalStreamSettings, open_broker
-from monitor.stream.codec import Classified, Origin
-from monitor.stream.port import Broker, Record
+from tests.support.desk import Desk
 from tests.support.make import T0, classified, risk
 
 MIDNIGHT = T0.replace(hour=0)
@@ -31,56 +26,12 @@ TOPIC = "Energy | Oil"
 PLACES = ("North", "South", "East", "West", "Coast", "Delta", "Ridge", "Basin", "Harbour", "Plain")
 
 
-class Desk:
-    """The aggregate and the alert stage over one store, at the end of a replay."""
-
-    def __init__(self, store: Store, broker: Broker) -> None:
-        self.store = store
-        clock, metrics, story = ReplayClock(None), Metrics(), StoryRule()
-        self.aggregate = AggregateStage(story.concerns, clock.now, metrics)
-        names = Names({"acme": "Acme"}, {})
-        self.alert = AlertStage(
-            store, broker, story, SurgeRule(), names, "test", clock, clock, metrics
-        )
-        self.metrics = metrics
-
-    def tell(self, items: Sequence[ClassifiedArticle], until: datetime) -> list[Alert]:
-        """Take these items, look at everything before ``until``, and return all alerts."""
-        batch = [
-            Input(
-                Classified(item, Origin(0, at)),
-                Record("news.classified", 0, at, item.article.id, b"", 0),
-            )
-            for at, item in enumerate(items)
-        ]
-        self._write(self.aggregate.process(batch))
-        with self.store.write() as connection:
-            progress.save(
-                connection,
-                Progress(
-                    "collect", "news.articles", 0, through_at=until, replay=True, beat_at=until
-                ),
-            )
-        for _ in range(20):
-            effects = self.alert.process(())
-            if effects.write is None and not effects.outputs:
-                break
-            self._write(effects)
-        return alerts.latest(self.store)
-
-    def _write(self, effects: Effects) -> None:
-        if effects.write is not None:
-            with self.store.write() as connection:
-                effects.write(connection)
-        if effects.after is not None:
-            effects.after()
-
-
 @pytest.fixture
 def desk(sqlite_store: Store, tmp_path: Path) -> Iterator[Desk]:
     broker = open_broker(LocalStreamSettings(path=tmp_path / "streams.db"))
     broker.create({"news.articles": 1, "news.classified": 1, "alerts": 1})
-    yield Desk(sqlite_store, broker)
+    rules = RuleSet((StoryRule(),), (SurgeRule(),))
+    yield Desk(sqlite_store, broker, rules, Names({"acme": "Acme"}, {}))
     broker.close()
 
 
