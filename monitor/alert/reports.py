@@ -7,7 +7,6 @@ before it in that window. That depends on what was published and not on the orde
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,23 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.domain import Dimension
-
-# What agencies put before a title that is sent once more: UPDATE 2-, WRAPUP 1-, RPT-, CORRECTED-, REFILE-.
-_CHAIN = re.compile(r"^(?:[A-Z]{3,}(?: \d+)?\s?-\s?)+(?=\S)")
-_BETWEEN_WORDS = re.compile(r"[\W_]+")
-
-
-def report_key(title: str) -> str:
-    """Return what the titles of all copies of a report have in common.
-
-    Examples
-    --------
-    >>> report_key("UPDATE 2-Acme to close 3 plants ") == report_key("Acme to Close 3 Plants")
-    True
-    >>> report_key("Acme to close 3 plants") == report_key("Acme to close 4 plants")
-    False
-    """
-    return _BETWEEN_WORDS.sub(" ", _CHAIN.sub("", title)).strip().casefold() or title
+from monitor.stories.copies import report_key
 
 
 class Reports:

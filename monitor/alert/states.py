@@ -20,6 +20,7 @@ from monitor.domain import (
     Evidence,
     digest,
 )
+from monitor.stories.copies import independent
 from monitor.stories.titles import origin_of
 
 MAX_EVIDENCE = 50
@@ -291,7 +292,11 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
     if alert.kind is AlertKind.STORY and finding.mark not in ANSWERING:
         told = _events(alert)
         details["events"] = told + sorted(finding.events - set(told))
-    publishers = len({item.publisher for item in proof if item.mark not in ANSWERING})
+    reports = sorted(
+        (item for item in proof if item.mark not in ANSWERING),
+        key=lambda item: (item.published_at, item.article_id),
+    )
+    publishers = len(independent((item.publisher, item.title) for item in reports))
     # A rumour cannot make a told alert graver in silence: its confirmation would be no news then.
     counts = finding.fires or (alert.state is AlertState.PENDING and finding.mark == "rumour")
     worse = counts and finding.severity > alert.severity

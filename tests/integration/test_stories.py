@@ -184,7 +184,7 @@ def test_a_report_then_withdrawn(tmp_path: Path) -> None:
     alert = told.alert
     assert (alert.title, alert.severity) == ("Aldermoor Airways: bankruptcy", 5)
     assert alert.details["stage"] == "withdrawn"
-    assert (alert.items, alert.publishers) == (4, 2)
+    assert (alert.items, alert.publishers) == (4, 1)  # the mirror is no second voice
     assert marks(alert) == ["", "revoked", "", "revoked"]
     assert told.reasons == ["new alert", "a report of it is withdrawn"]
 
@@ -218,6 +218,7 @@ def test_fifty_copies_of_one_text_within_an_hour(tmp_path: Path) -> None:
     assert (alert.title, alert.severity) == ("Aldermoor Airways: bankruptcy", 5)
     assert alert.details["stage"] == "confirmed"
     assert alert.items == len(alert.evidence) == 50
+    assert alert.publishers == 1  # who speaks for himself
     assert publishers(alert) == [f"outlet{number}.example" for number in range(50)]
     assert told.reasons == ["new alert"]
 

@@ -50,7 +50,8 @@ def finding(at: At, place: int = 0) -> Finding:
         details={"rule": f"at {at.hour}"},
         evidence=(
             Evidence(
-                digest(f"{place} {at}"), "r", when, at.publisher, "T", None, "q", None, at.mark
+                *(digest(f"{place} {at}"), "r", when, at.publisher),
+                *(f"{at.publisher} tells in words of its own", None, "q", None, at.mark),
             ),
         ),
         events=frozenset({"fraud"}),
@@ -374,6 +375,22 @@ def test_a_rumour_is_told_when_another_source_is_named() -> None:
     assert source.change is None  # no name behind a dash
     (source,) = advance(source.alert, rumour(3, "Acme to cut 300 jobs -source"), LIFE)
     assert source.change == "fired"
+
+
+def test_copies_of_one_text_are_one_voice() -> None:
+    """A rumour that a second publisher copies is no second source of it."""
+
+    def copied(hour: float, publisher: str, title: str) -> Finding:
+        made = finding(At(hour, publisher, mark="rumour"))
+        return replace(made, evidence=(replace(made.evidence[0], title=title),))
+
+    (first,) = advance(None, copied(0, "wire", "Acme may sell lamp works, sources say"), LIFE)
+    (copy,) = advance(
+        first.alert, copied(1, "daily", "UPDATE 1-Acme May Sell Lamp Works, Sources Say"), LIFE
+    )
+    assert (copy.change, copy.alert.items, copy.alert.publishers) == (None, 2, 1)
+    (other,) = advance(copy.alert, copied(2, "herald", "Lamp works of Acme on the block"), LIFE)
+    assert (other.change, other.alert.publishers) == ("fired", 2)
 
 
 def test_one_item_is_evidence_once() -> None:
