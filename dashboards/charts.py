@@ -15,8 +15,12 @@ UNREAD = "not read"
 COUNTS = ("negative", "neutral", "positive", UNREAD)
 
 
-def index_chart(frame: pd.DataFrame, marks: pd.DataFrame, tone: str) -> Layers:
-    """Return the sentiment index: bars for each hour, a line for 24 hours, alerts as uprights.
+def index_chart(
+    frame: pd.DataFrame, marks: pd.DataFrame, changes: pd.DataFrame, tone: str
+) -> Layers:
+    """Return the sentiment index: bars for each hour, a line for 24 hours over the band that is usual.
+
+    Alerts and changes of level are uprights.
 
     Parameters
     ----------
@@ -24,6 +28,8 @@ def index_chart(frame: pd.DataFrame, marks: pd.DataFrame, tone: str) -> Layers:
         As `dashboards.data.trend`.
     marks
         Alerts on the same subject: started_at, severity, title.
+    changes
+        As `dashboards.data.changes`.
     """
     x = _hours(frame, labels=False)
     y = alt.Y(
@@ -43,7 +49,11 @@ def index_chart(frame: pd.DataFrame, marks: pd.DataFrame, tone: str) -> Layers:
     zero = alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=theme.GREY[tone], strokeWidth=1)
     bars = base.mark_bar(width=_bar(frame)).encode(x=x, y=y, color=colour, tooltip=tips)
     line = base.mark_line(color=theme.INK[tone], strokeWidth=2, interpolate="step-after")
-    layers: list[Any] = [
+    layers: list[Any] = []
+    if frame["score_usual"].notna().any():
+        band = base.mark_area(color=theme.BAND[tone], opacity=0.8, interpolate="step-after")
+        layers.append(band.encode(x=x, y=alt.Y("score_low:Q", title=None), y2="score_high:Q"))
+    layers += [
         bars.transform_filter("isValid(datum.score)"),
         zero.encode(y="y:Q"),
         line.encode(x=x, y=alt.Y("index:Q")),
@@ -51,6 +61,10 @@ def index_chart(frame: pd.DataFrame, marks: pd.DataFrame, tone: str) -> Layers:
     if frame["score_usual"].notna().any():
         dash = base.mark_line(color=theme.GREY[tone], strokeDash=[5, 4], strokeWidth=1.4)
         layers.append(dash.encode(x=x, y="score_usual:Q"))
+    if not changes.empty:
+        rule = alt.Chart(changes).mark_rule(color=theme.INK[tone], strokeWidth=1.4)
+        tip = alt.Tooltip("start:T", title="Another level since", format="%d %b")
+        layers.append(rule.encode(x=x, tooltip=[tip]))
     layers += _alert_marks(marks, _hours(frame, labels=False, field="started_at:T"))
     return alt.layer(*layers).properties(height=150, background="transparent")
 

@@ -12,15 +12,20 @@ import streamlit as st
 
 from dashboards.desk import opened
 from monitor.aggregate import baselines
-from monitor.aggregate.baselines import Baselines, z_score
+from monitor.aggregate.baselines import Baselines
 from monitor.aggregate.buckets import MARKET_KEY
+from monitor.aggregate.changes import change_points
+from monitor.aggregate.deviations import z_score
+from monitor.aggregate.trends import key_trend
 from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState, Dimension, Grain, to_micros
 from monitor.store import Connection, acts, alerts, buckets, companies, outbox, pages
 from monitor.store.pages import Standing
+from monitor.store.schema import SCORE_UNIT
 
 FRESH_S = 4.0  # how old an answer may be; a page asks every `Desk.refresh_s`
 HISTORY = timedelta(days=28)
 WARMUP_DAYS = 3.0
+CHANGE_HISTORY = timedelta(days=90)  # of days among which change points are looked for
 INDEX_HOURS = 24
 SPARK_HOURS = 168
 HEARD_HOURS = 6
@@ -51,6 +56,8 @@ def label(url: str, dimension: str, key: str) -> str:
     if dimension == Dimension.COMPANY_TOPIC.value:
         company, _, topic = key.partition("|")
         return f"{known.get(company, company)} · {topic}"
+    if dimension in (Dimension.SECTOR.value, Dimension.PORTFOLIO.value):
+        return f"{key} ({dimension})"
     return "All news" if dimension == Dimension.MARKET.value else key
 
 
@@ -208,14 +215,19 @@ def trend(url: str, dimension: Dimension, key: str, hours: int) -> pd.DataFrame:
 
     Columns: start, items, positive, neutral, negative, score (of the hour), index (of 24 hours), and, unless
     the baselines are warming up, usual, low, high (expected items, and the bounds of |z| <= 2) and
-    score_usual; those are NaN otherwise.
+    score_usual, score_low, score_high (the usual index of that day and its bounds); those are NaN otherwise.
     """
     start, end = window(url, hours)
     with opened(url) as store:
         frame = buckets.series(store, dimension, key, Grain.HOUR, start - INDEX_HOURS * HOUR, end)
     frame["index"] = index(frame)
     frame = frame.iloc[INDEX_HOURS:].reset_index(drop=True)
-    frame["usual"] = frame["low"] = frame["high"] = frame["score_usual"] = np.nan
+    frame["usual"] = frame["low"] = frame["high"] = np.nan
+    midnight = now(url).replace(hour=0, minute=0, second=0, microsecond=0)
+    daily = _daily(url, dimension, key, midnight).set_index("start")
+    bands = daily[["usual", "low", "high"]].reindex(frame["start"].dt.floor("D"))
+    for name in bands.columns:
+        frame[f"score_{name}"] = bands[name].to_numpy()
     known = usual(url)
     if known is not None:
         rate = known.rate(dimension, key)
@@ -225,22 +237,51 @@ def trend(url: str, dimension: Dimension, key: str, hours: int) -> pd.DataFrame:
         frame["usual"] = expected
         frame["low"] = np.maximum(np.maximum(root - reach, 0.0) ** 2 - 0.375, 0.0)
         frame["high"] = (root + reach) ** 2 - 0.375
-        frame["score_usual"] = np.nan if rate.score_mean is None else rate.score_mean
     return frame
 
 
 def index(hourly: pd.DataFrame) -> pd.Series[float]:
-    """Return the sentiment index at each hour: the mean score of the items of 24 hours; NaN is "no data"."""
-    read = hourly["positive"] + hourly["neutral"] + hourly["negative"]
-    total = (hourly["score"].fillna(0.0) * read).rolling(INDEX_HOURS, min_periods=1).sum()
-    count = read.rolling(INDEX_HOURS, min_periods=1).sum()
-    return total / count.where(count > 0)
+    """Return the sentiment index of 24 hours at each hour, copies of a report once; NaN is "no data"."""
+    total = hourly["weighted_sum"].rolling(INDEX_HOURS, min_periods=1).sum()
+    weight = hourly["weight"].rolling(INDEX_HOURS, min_periods=1).sum()
+    return total / weight.where(weight > 0) / SCORE_UNIT
 
 
 def _mean(hourly: pd.DataFrame) -> float | None:
-    read = hourly["positive"] + hourly["neutral"] + hourly["negative"]
-    total = int(read.sum())
-    return float((hourly["score"].fillna(0.0) * read).sum()) / total if total else None
+    weight = int(hourly["weight"].sum())
+    return int(hourly["weighted_sum"].sum()) / weight / SCORE_UNIT if weight else None
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _daily(url: str, dimension: Dimension, key: str, midnight: datetime) -> pd.DataFrame:
+    """Return a key's trend by the day up to and with the day that begins at ``midnight``."""
+    with opened(url) as store, store.read() as connection:
+        end = midnight + timedelta(days=1)
+        return key_trend(connection, dimension, key, Grain.DAY, end - CHANGE_HISTORY, end)
+
+
+def changes(url: str, dimension: Dimension, key: str, hours: int) -> pd.DataFrame:
+    """Return the days of the last ``hours`` on which the index of a key took another level.
+
+    Columns: start, index (of the day).
+    """
+    daily = _daily(url, dimension, key, now(url).replace(hour=0, minute=0, second=0, microsecond=0))
+    found = daily.iloc[change_points(daily["index"].to_numpy(dtype=np.float64))]
+    first = window(url, hours)[0]
+    return found.loc[found["start"] >= first, ["start", "index"]].reset_index(drop=True)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def lists(url: str) -> list[tuple[Dimension, str]]:
+    """Return the sectors and portfolios of the watchlist."""
+    with opened(url) as store:
+        watched = companies.load(store)
+    sectors = {company.sector for company in watched if company.sector}
+    groups = {group for company in watched for group in company.groups}
+    return [
+        *((Dimension.SECTOR, name) for name in sorted(sectors)),
+        *((Dimension.PORTFOLIO, name) for name in sorted(groups)),
+    ]
 
 
 @st.cache_data(ttl=60, show_spinner=False)

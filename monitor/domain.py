@@ -193,6 +193,8 @@ class Dimension(StrEnum):
     COMPANY = "company"
     TOPIC = "topic"
     COMPANY_TOPIC = "company_topic"
+    SECTOR = "sector"  # of the watchlist
+    PORTFOLIO = "portfolio"  # a group of the watchlist
 
 
 class AlertKind(StrEnum):

@@ -262,6 +262,8 @@ def _type(annotation: Any) -> str:
         "SecretStr": "secret",
         "Path": "path",
         "bool": "true or false",
+        "time": "time",
+        "ZoneInfo": "time zone",
     }
     return plain.get(
         annotation.__name__, {"int": "whole number"}.get(annotation.__name__, "number")

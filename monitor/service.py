@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.aggregate.stage import AggregateStage
+from monitor.aggregate.weights import Scale, lists_of
 from monitor.alert.rulebind import World, load_rules
 from monitor.alert.rulebook import RuleBook, rule_book
 from monitor.alert.story import Names, may_concern
@@ -227,8 +228,9 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
 
 
 def _aggregate(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
+    scale = Scale(outside.settings.trends.weights, lists_of(outside.companies))
     # Which of them concern a rule, the alert stage says: its rules may change.
-    return AggregateStage(may_concern, outside.wall.now, outside.metrics)
+    return AggregateStage(may_concern, outside.wall.now, outside.metrics, scale)
 
 
 def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:

@@ -9,9 +9,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -221,7 +222,7 @@ class StorySettings(Section):
 class SurgeSettings(Section):
     """Surge alerts: negative news, and its share of all news, leaves its own baseline."""
 
-    dimensions: tuple[Dimension, ...] = Field(
+    dimensions: tuple[Literal[Dimension.COMPANY, Dimension.TOPIC], ...] = Field(
         (Dimension.COMPANY, Dimension.TOPIC), description="`company`, `topic`."
     )
     windows_minutes: tuple[int, ...] = Field(
@@ -245,6 +246,22 @@ class SurgeSettings(Section):
 
     def rule(self) -> SurgeRule:
         return SurgeRule(**self.model_dump())
+
+
+class TrendSettings(Section):
+    """The sentiment index."""
+
+    weights: dict[str, Annotated[float, Field(ge=0, le=10)]] = Field(
+        {},
+        description="Weights of publishers in the index, 0 to 10, by the name that articles carry, such as "
+        '`{ "wire.example" = 2.0 }`; any other weighs 1. Articles that were counted keep theirs.',
+    )
+    close: time = Field(
+        time(16), description="Local time at which a trading day closes, for `foreshock study`."
+    )
+    zone: ZoneInfo = Field(
+        ZoneInfo("America/New_York"), description="Time zone of `close`, as in `Asia/Shanghai`."
+    )
 
 
 class ChannelSettings(Section):
@@ -336,6 +353,7 @@ class Settings(BaseSettings):
     alert: AlertSettings = AlertSettings(**{})
     story: StorySettings = StorySettings(**{})
     surge: SurgeSettings = SurgeSettings(**{})
+    trends: TrendSettings = TrendSettings(**{})
     notify: NotifySettings = NotifySettings(**{})
     web: WebSettings = WebSettings(**{})
     log: LogSettings = LogSettings(**{})

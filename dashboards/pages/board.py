@@ -162,11 +162,11 @@ def _card(row: Mapping[Hashable, Any], now: datetime) -> None:
 
 
 def _trend(url: str) -> None:
-    known = data.names(url)
     subjects: list[Subject] = [
         MARKET,
         *((Dimension.COMPANY, key) for key in data.watch(url)["key"]),
         *((Dimension.TOPIC, key) for key in data.topics(url)),
+        *data.lists(url),
     ]
     if st.session_state.get("subject") not in subjects:
         worst = data.watch(url).head(1)
@@ -178,7 +178,7 @@ def _trend(url: str) -> None:
         "Company or topic",
         subjects,
         key="subject",
-        format_func=lambda at: known.get(at[1], at[1]) if at != MARKET else "All news",
+        format_func=lambda at: data.label(url, at[0].value, at[1]),
         label_visibility="collapsed",
     )
     chosen = ranges.segmented_control(
@@ -195,12 +195,20 @@ def _trend(url: str) -> None:
         frame.note(f"No item in the last {chosen}.")
         return
     marks = data.alerts_on(url, subject[0], subject[1], hours)
+    changed = data.changes(url, subject[0], subject[1], hours)
     tone = frame.tone()
-    st.altair_chart(charts.index_chart(rows, marks, tone), key="index-chart")
+    st.altair_chart(charts.index_chart(rows, marks, changed, tone), key="index-chart")
     st.altair_chart(charts.volume_chart(rows, tone), key="volume-chart")
-    usual = "usual band: warming up" if rows["usual"].isna().all() else "grey: usual"
+    warming = [
+        name
+        for name, column in (("index", "score_usual"), ("volume", "usual"))
+        if rows[column].isna().all()
+    ]
+    usual = f"usual {' and '.join(warming)}: warming up" if warming else "grey: usual"
+    line = "index of 24 h, copies once" if rows["index"].notna().any() else "index: no data"
+    since = " · uprights: another level" if len(changed) else ""
     with st.container(key="trend-meta"):
-        st.text(f"Bars: mean of the hour · line: index of 24 h · {usual} · triangles: alerts · UTC")
+        st.text(f"Bars: mean of the hour · line: {line} · {usual} · triangles: alerts{since} · UTC")
 
 
 def _heat(url: str) -> None:

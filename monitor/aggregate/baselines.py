@@ -6,8 +6,9 @@ would need months to fill; the whole stream fills them in a week or two.
 The test statistic is Anscombe's variance-stabilised difference (Anscombe 1948, *Biometrika* 35, 246-254),
 divided by the square root of the key's own over-dispersion, because news comes in clumps and because some
 keys swing from day to day: share prices are bad news on every down day. How far the negative items of a
-window swing is measured on the windows of the past themselves (`_swings`), so that what was usual once in a
-fortnight is no surprise today, whatever made it so: a down day, a clump, hours that are not the stream's.
+window swing is measured on the windows of the past themselves (`monitor.aggregate.swings`), so that what was
+usual once in a fortnight is no surprise today, whatever made it so: a down day, a clump, hours that are not
+the stream's.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.aggregate.buckets import MARKET_KEY
+from monitor.aggregate.swings import HOUR_US, swings
 from monitor.domain import Dimension, Grain, to_micros
 from monitor.store import Connection, buckets
 from monitor.store.schema import SCORE_UNIT
 
-HOUR_US = Grain.HOUR.seconds * 1_000_000
 HOURS_PER_WEEK = 168
 # A profile bin is pulled towards the mean of its hour of day, and that towards 1, by this many observations.
 PRIOR_WEEKS = 2.0
@@ -35,14 +36,9 @@ PRIOR_WEEKS = 2.0
 FLOOR_DAYS = 10.0
 # Days above this quantile are cut down to it, so that last month's crisis does not hide the next one.
 WINSOR_QUANTILE = 0.9
-# The swing of a window is what one day in ten reaches: two days of crisis in four weeks hide nothing.
-PEAK_QUANTILE = 0.9
-# Few days tell it badly: it is taken for higher by this many parts of the number of days.
-UNSURE_DAYS = 2.0
 # Days with fewer items that the model read say too little about a share, and fewer such days nothing.
 LEAST_READ = 5
 LEAST_DAYS = 5
-KEYS_AT_ONCE = 1000  # bounds the memory of the swings: this many keys by the hours of the history
 
 Floats = NDArray[np.float64]
 
@@ -143,36 +139,6 @@ def load_baselines(
     return compute(history, as_of, widths_us)
 
 
-def z_score(observed: Floats, expected: Floats, dispersion: Floats | float) -> Floats:
-    """Return how far counts are from what was expected, in standard deviations (Anscombe 1948).
-
-    Examples
-    --------
-    >>> z_score(np.array([10.0]), np.array([10.0]), 1.0)
-    array([0.])
-    """
-    root = np.sqrt(observed + 0.375) - np.sqrt(expected + 0.375)
-    return np.asarray(2.0 * root / np.sqrt(dispersion), dtype=np.float64)
-
-
-def surprise(observed: Floats, expected: Floats, dispersion: Floats | float) -> Floats:
-    """Return the signed root of the Poisson deviance, in standard deviations.
-
-    Close to the exact tail also where next to nothing is expected, where `z_score` understates it by half
-    (McCullagh and Nelder 1989, *Generalized Linear Models*, section 2.4.3).
-
-    Examples
-    --------
-    >>> surprise(np.array([5.0, 0.5, 0.0]), np.array([0.06, 0.5, 0.5]), 1.0).round(1)
-    array([ 5.9,  0. , -1. ])
-    """
-    expected = np.maximum(expected, np.finfo(float).tiny)
-    log = np.log(np.where(observed > 0, observed, expected) / expected)
-    deviance = np.maximum(0.0, 2.0 * (observed * log - (observed - expected)))
-    root = np.sign(observed - expected) * np.sqrt(deviance)
-    return np.asarray(root / np.sqrt(dispersion), dtype=np.float64)
-
-
 def _profile(series: Floats, first_us: int) -> Floats:
     """Return 168 weights from the stream's hourly counts, shrunk in two steps."""
     mean = series.mean()
@@ -222,8 +188,8 @@ def _rates(
     share, share_spread = _share(per_day(bad), read_daily)
     read = read_daily.sum(axis=1)
     score = np.bincount(row, history["score_sum"].to_numpy(), count) / SCORE_UNIT
-    swings = {
-        width_us: _swings(row, hour, bad, negative, profile[bins], width_us)
+    swung = {
+        width_us: swings(row, hour, bad, negative, profile[bins], width_us)
         for width_us in widths_us
     }
     return {
@@ -234,7 +200,7 @@ def _rates(
             score_mean=float(score[at] / read[at]) if read[at] else None,
             share=float(share[at]),
             share_spread=float(share_spread[at]),
-            swings={width_us: float(each[at]) for width_us, each in swings.items()},
+            swings={width_us: float(each[at]) for width_us, each in swung.items()},
         )
         for key, at in zip(keys, order, strict=True)
     }
@@ -269,63 +235,6 @@ def _share(negative: Floats, read: Floats) -> tuple[Floats, Floats]:
     away = np.abs(shares[known] - middle[known, None])
     spread[known] = np.nanmedian(away, axis=1) / NormalDist().inv_cdf(0.75)
     return middle, spread
-
-
-def _swings(
-    row: NDArray[np.int64],
-    hour: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    rates: Floats,
-    profile: Floats,
-    width_us: int,
-) -> Floats:
-    """Return each key's dispersion (>= 1) of counts in trailing windows of one width.
-
-    Of every day the highest z of its windows is taken (at each full hour; a window of part of an hour is
-    taken for an hour). What one day in ten reaches, against what it would be if the counts were Poisson, is
-    the factor by which the key's windows swing.
-
-    Parameters
-    ----------
-    row, hour, counts
-        Hour buckets: index of the key, hour of the history, items.
-    rates
-        Items per standard hour of each key, ``(keys,)``.
-    profile
-        Weight of each hour of the history, ``(hours,)``.
-    """
-    hours, wide = len(profile), -(-width_us // HOUR_US)
-    if hours < wide + 24:
-        return np.ones(len(rates))
-    weight = _windows(profile[None, :], wide)
-    last_hour = np.arange(wide - 1, hours)
-    days = np.flatnonzero(np.diff(last_hour // 24, prepend=-1))
-    found = []
-    for first in range(0, len(rates), KEYS_AT_ONCE):
-        rate = rates[first : first + KEYS_AT_ONCE, None]
-        mine = (row >= first) & (row < first + len(rate))
-        flat = np.bincount(
-            (row[mine] - first) * hours + hour[mine], counts[mine], len(rate) * hours
-        )
-        windows = _windows(flat.reshape(len(rate), hours).astype(np.float64), wide)
-        peaks = np.maximum.reduceat(surprise(windows, rate * weight, 1.0), days, axis=1)
-        found.append(np.quantile(peaks, PEAK_QUANTILE, axis=1, method="lower"))
-    unsure = 1 + UNSURE_DAYS / len(days)
-    return np.maximum(1.0, np.concatenate(found) * unsure / _poisson_peak(wide)) ** 2
-
-
-def _windows(values: Floats, wide: int) -> Floats:
-    """Return the sums of every ``wide`` neighbours along the last axis."""
-    total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
-    return np.asarray(total[:, wide:] - total[:, :-wide], dtype=np.float64)
-
-
-def _poisson_peak(wide: int) -> float:
-    """Return the z that the highest window of a day reaches on one day in ten by chance alone.
-
-    A day has about as many windows that do not share items as fit into it, and one that began before.
-    """
-    return NormalDist().inv_cdf(PEAK_QUANTILE ** (1 / (24 / wide + 1)))
 
 
 _READ = ("positive", "neutral", "negative")

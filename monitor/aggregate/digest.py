@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from monitor.aggregate.buckets import bucket_rows, contributions
-from monitor.domain import Dimension, Grain
-from monitor.store import Connection, Store, articles, buckets
+from monitor.aggregate.weights import Moved
+from monitor.domain import ClassifiedArticle, Dimension, Grain
+from monitor.store import Connection, Store, articles, buckets, weights
 from monitor.store.buckets import SUMS
 
 CHUNK = 5_000
@@ -51,7 +52,9 @@ def digest(store: Store) -> Digest:
                 )
                 mood = f"{item.topic or '-'} {item.sentiment or '-'}"
                 labels.update(f"{key} {mood}{sides}\n".encode())
-            frame = contributions(item for item, current in chunk if current)
+            frame = contributions(
+                (item for item, current in chunk if current), moved=_held(connection, chunk)
+            )
             for grain, rows in bucket_rows(frame).groupby("grain"):
                 parts[str(grain)].append(rows)
         recount = _hash(_recounted(parts))
@@ -63,6 +66,17 @@ def digest(store: Store) -> Digest:
         buckets=stored,
         recount=recount,
         buckets_match=stored == recount,
+    )
+
+
+def _held(connection: Connection, chunk: Iterable[tuple[ClassifiedArticle, bool]]) -> Moved:
+    """Return the weight that each current article of a chunk holds, as if it came just now."""
+    now = {item.article.id: item for item, current in chunk if current}
+    found = weights.of(connection, list(now))
+    holders = weights.holders(connection, (weight.report for weight in found.values()))
+    return Moved(
+        gained=[(now[id_], w) for id_, w in found.items() if holders[w.report].article_id == id_],
+        lists={(id_, now[id_].article.revision): w.lists for id_, w in found.items()},
     )
 
 

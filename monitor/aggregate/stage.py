@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
+from monitor.aggregate.weights import Scale, move
 from monitor.domain import ClassifiedArticle
 from monitor.metrics import Metrics
 from monitor.pipeline import ARTICLES, Effects, Input
 from monitor.store import Connection, alerts, articles, buckets, progress
+from monitor.store.articles import Added
 from monitor.store.progress import Progress
 from monitor.stream.codec import Classified
 
@@ -31,6 +33,8 @@ class AggregateStage:
         Says whether an article has to be shown to the story rules.
     wall
         The wall clock, for heartbeats.
+    scale
+        What articles weigh in the sentiment index, and the lists of the watchlist.
     """
 
     def __init__(
@@ -38,10 +42,12 @@ class AggregateStage:
         calls_for_alert: Callable[[ClassifiedArticle], bool],
         wall: Callable[[], datetime],
         metrics: Metrics,
+        scale: Scale | None = None,
     ) -> None:
         self.calls_for_alert = calls_for_alert
         self.wall = wall
         self.metrics = metrics
+        self.scale = scale or Scale()
 
     def process(self, batch: Sequence[Input]) -> Effects:
         if not batch:
@@ -49,11 +55,7 @@ class AggregateStage:
         bodies: list[Classified] = [entry.body for entry in batch]
 
         def write(connection: Connection) -> None:
-            added = articles.add(connection, [body.item for body in bodies])
-            frame = contributions(added.counted, added.displaced)
-            if not frame.empty:
-                buckets.add(connection, bucket_rows(frame))
-                buckets.add_publishers(connection, publisher_rows(frame))
+            added = count(connection, [body.item for body in bodies], self.scale)
             alerts.add_signals(
                 connection,
                 (
@@ -97,3 +99,13 @@ class AggregateStage:
             )
         for state in touched.values():
             progress.save(connection, replace(state, beat_at=self.wall()))
+
+
+def count(connection: Connection, items: Sequence[ClassifiedArticle], scale: Scale) -> Added:
+    """Store articles and add those that are new to buckets and publishers, each report's weight once."""
+    added = articles.add(connection, items)
+    frame = contributions(added.counted, added.displaced, move(connection, scale, added))
+    if not frame.empty:
+        buckets.add(connection, bucket_rows(frame))
+        buckets.add_publishers(connection, publisher_rows(frame))
+    return added

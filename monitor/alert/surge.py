@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from monitor.aggregate.baselines import Baselines, Rate, surprise
+from monitor.aggregate.baselines import Baselines, Rate
+from monitor.aggregate.deviations import surprise
 from monitor.alert.reports import ReportsOf
 from monitor.alert.states import Life
 from monitor.domain import Dimension, Grain

@@ -114,6 +114,15 @@ def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[Classif
     return [found[key] for key in keys if key in found]
 
 
+def current(connection: Connection, ids: Sequence[str]) -> list[ClassifiedArticle]:
+    """Return the current revision of these articles."""
+    found: list[ClassifiedArticle] = []
+    for begin in range(0, len(ids), KEYS_PER_QUERY):
+        part = ids[begin : begin + KEYS_PER_QUERY]
+        found += _load(connection, and_(articles.c.current, articles.c.id.in_(part)))
+    return found
+
+
 def of_key(
     connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
 ) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from monitor.store.database import Store
 from monitor.store.schema import SCORE_UNIT, buckets, publishers
 from monitor.store.upsert import execute_many, insert
 
-SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares")
+WEIGHTED = ("weight", "weighted_sum", "weighted_squares")
+SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares", *WEIGHTED)
 
 
 def add(connection: Connection, frame: pd.DataFrame) -> None:
@@ -45,7 +46,8 @@ def series(
     -------
     DataFrame
         Columns start (aware UTC), items, positive, neutral, negative, score (mean of the items read by the
-        model, in [-1, 1]; NaN is "no data").
+        model, in [-1, 1]; NaN is "no data"), and raw, for an index of several buckets, weight and
+        weighted_sum.
     """
     first = pd.Timestamp(start).floor(_FREQUENCY[grain])
     where = and_(
@@ -56,11 +58,13 @@ def series(
         buckets.c.start_us < to_micros(end),
     )
     with store.read() as connection:
-        frame = read(connection, where)
-    frame = with_score(frame).drop(columns=["grain", "dimension", "key"])
+        found = read(connection, where)
+    weighted = ["weight", "weighted_sum"]
+    frame = with_score(found).assign(**{name: found[name] for name in weighted})
+    frame = frame.drop(columns=["grain", "dimension", "key"])
     index = pd.date_range(first, end, freq=_FREQUENCY[grain], inclusive="left", name="start")
     frame = frame.set_index("start").reindex(index)
-    counts = ["items", "positive", "neutral", "negative"]
+    counts = ["items", "positive", "neutral", "negative", *weighted]
     frame[counts] = frame[counts].fillna(0).astype("int64")
     return frame.reset_index()
 
@@ -85,14 +89,17 @@ def between(
     start_us: int | None,
     end_us: int | None,
     dimensions: Sequence[Dimension] = tuple(Dimension),
+    key: str | None = None,
 ) -> pd.DataFrame:
-    """Return the raw rows (all columns) of a grain in ``[start_us, end_us)``; ``None`` is open."""
+    """Return the raw rows (all columns) of a grain in ``[start_us, end_us)``; ``None`` is all."""
     where = [buckets.c.grain == grain.value]
     if start_us is not None:
         where.append(buckets.c.start_us >= start_us)
     if end_us is not None:
         where.append(buckets.c.start_us < end_us)
     where.append(buckets.c.dimension.in_([dimension.value for dimension in dimensions]))
+    if key is not None:
+        where.append(buckets.c.key == key)
     return read(connection, and_(*where))
 
 
@@ -113,7 +120,8 @@ def with_score(frame: pd.DataFrame) -> pd.DataFrame:
             "float64"
         ),
     )
-    return frame.drop(columns=["start_us", "score_sum", "score_squares"])
+    raw = ["start_us", "score_sum", "score_squares", *WEIGHTED]
+    return frame.drop(columns=raw, errors="ignore")
 
 
 def publisher_count(

@@ -134,7 +134,7 @@ def totals(
     frame = pd.DataFrame(rows, columns=names)
     counts = [name for name in names if name != "key"]
     frame[counts] = frame[counts].astype("int64")  # PostgreSQL sums into decimals
-    frame = with_score(frame.assign(start_us=0, score_squares=0)).drop(columns="start")
+    frame = with_score(frame.assign(start_us=0)).drop(columns="start")
     return frame[frame["items"] > 0].reset_index(drop=True)
 
 
@@ -158,8 +158,8 @@ def hours(
 def history(store: Store, start: datetime, end: datetime) -> pd.DataFrame:
     """Return what `monitor.aggregate.baselines.compute` needs, in as few rows as will do.
 
-    The market by the hour (it sets the hour-of-week profile), companies and topics by the day. ``start`` and
-    ``end`` are midnights. The rates are the same as from hour buckets, because they are daily.
+    The market by the hour (it sets the hour-of-week profile), companies, topics and lists by the day.
+    ``start`` and ``end`` are midnights. The rates are the same as from hour buckets, because they are daily.
     """
     span = and_(buckets.c.start_us >= to_micros(start), buckets.c.start_us < to_micros(end))
     market = and_(
@@ -167,7 +167,10 @@ def history(store: Store, start: datetime, end: datetime) -> pd.DataFrame:
     )
     keyed = [
         and_(buckets.c.grain == Grain.DAY.value, buckets.c.dimension == dimension.value, span)
-        for dimension in (Dimension.COMPANY, Dimension.TOPIC)
+        for dimension in (
+            *(Dimension.COMPANY, Dimension.TOPIC),
+            *(Dimension.SECTOR, Dimension.PORTFOLIO),
+        )
     ]
     names = [column.name for column in buckets.columns]
     with store.read() as connection:

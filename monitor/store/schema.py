@@ -5,7 +5,7 @@ too (`SCORE_UNIT` a point), so that a bucket is the same to the last bit whateve
 
 The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, ``notifications``, and
 what people said and did (``verdicts``, ``audit``, ``silences``);
-``buckets`` and ``publishers`` are derived from it and can be rebuilt.
+``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 SCORE_UNIT = 1_000_000
+WEIGHT_UNIT = 1_000
 
 metadata = MetaData(
     naming_convention={
@@ -100,6 +101,10 @@ buckets = Table(
     Column("negative", BigInteger, nullable=False),
     Column("score_sum", BigInteger, nullable=False),  # units of 1 / SCORE_UNIT
     Column("score_squares", BigInteger, nullable=False),  # sum of squares, units of 1 / SCORE_UNIT
+    # Of reports, each once: see `weights`. Sums are weight times score, and times its square.
+    Column("weight", BigInteger, nullable=False, server_default=text("0")),  # 1 / WEIGHT_UNIT
+    Column("weighted_sum", BigInteger, nullable=False, server_default=text("0")),
+    Column("weighted_squares", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "grain", "dimension", "start_us"),
     sqlite_with_rowid=False,
 )
@@ -112,6 +117,20 @@ publishers = Table(
     Column("hour_us", BigInteger, primary_key=True),
     Column("publisher", Text, primary_key=True),
     Column("items", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What every article that counts weighed, and the lists its companies were on, when it was counted. Of a
+# report the article published first holds the weight.
+weights = Table(
+    "weights",
+    metadata,
+    Column("article_id", String(32), primary_key=True),
+    Column("report", String(24), nullable=False),  # UTC day, then a hash of what copies share
+    Column("published_us", BigInteger, nullable=False),
+    Column("weight", BigInteger, nullable=False),  # units of 1 / WEIGHT_UNIT
+    Column("lists", JSON(none_as_null=True)),  # company: [sector, [group, ...]]
+    Index(None, "report", "published_us"),
     sqlite_with_rowid=False,
 )
 

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from monitor.aggregate.baselines import HOUR_US, MONDAY_US, Baselines, compute, z_score
+from monitor.aggregate.baselines import MONDAY_US, Baselines, compute
+from monitor.aggregate.deviations import z_score
+from monitor.aggregate.swings import HOUR_US
 from monitor.domain import Dimension, from_micros, to_micros
 from tests.support.make import T0
 

@@ -14,14 +14,21 @@ from hypothesis import strategies as st
 
 from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
 from monitor.aggregate.digest import digest
+from monitor.aggregate.stage import count
+from monitor.aggregate.weights import Scale
 from monitor.domain import ClassifiedArticle, DateStatus, Grain, to_micros
-from monitor.store import Store, articles, buckets
+from monitor.store import Store, buckets
 from monitor.store.schema import SCORE_UNIT, metadata
 from monitor.store.schema import publishers as publisher_table
 from tests.support.make import T0, classified
 
 SENTIMENTS = st.sampled_from(
     [("negative", -0.912345), ("neutral", 0.0), ("positive", 0.7), (None, None)]
+)
+
+SCALE = Scale(
+    publishers={"x.example": 0.7},
+    lists={"acme": ("Banks", ("book", "hot")), "zenith": ("Banks", ("book",))},
 )
 
 
@@ -32,7 +39,7 @@ def items(draw: st.DrawFn) -> ClassifiedArticle:
     # The ingest time of a revision belongs to it: two revisions never share one.
     title = draw(st.integers(0, 3))
     return classified(
-        name=draw(st.sampled_from("abc")),
+        name=draw(st.sampled_from("abcd")),
         title=f"Title {title}",
         published_at=published_at,
         ingested_at=T0 + timedelta(days=1, minutes=title),
@@ -90,11 +97,7 @@ def emptied(store: Store) -> Store:
 
 def put(store: Store, batch: Sequence[ClassifiedArticle]) -> None:
     with store.write() as connection:
-        added = articles.add(connection, batch)
-        frame = contributions(added.counted, added.displaced)
-        if not frame.empty:
-            buckets.add(connection, bucket_rows(frame))
-            buckets.add_publishers(connection, publisher_rows(frame))
+        count(connection, batch, SCALE)
 
 
 def contents(store: Store) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:

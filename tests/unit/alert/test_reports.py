@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.reports import Reports, report_key, share_naming
+from monitor.alert.reports import Reports, share_naming
+from monitor.stories.copies import report_key
 
 Item = tuple[int, str, str | None]  # published, title, sentiment
 

@@ -50,8 +50,15 @@ def finding(at: At, place: int = 0) -> Finding:
         details={"rule": f"at {at.hour}"},
         evidence=(
             Evidence(
-                *(digest(f"{place} {at}"), "r", when, at.publisher),
-                *(f"{at.publisher} tells in words of its own", None, "q", None, at.mark),
+                article_id=digest(f"{place} {at}"),
+                revision="r",
+                published_at=when,
+                publisher=at.publisher,
+                title=f"{at.publisher} tells in words of its own",
+                url=None,
+                quote="q",
+                score=None,
+                mark=at.mark,
             ),
         ),
         events=frozenset({"fraud"}),

@@ -18,7 +18,9 @@ import pandas as pd
 import pytest
 
 from models.labels import TOPICS
-from monitor.aggregate.baselines import HOUR_US, Baselines, compute, surprise
+from monitor.aggregate.baselines import Baselines, compute
+from monitor.aggregate.deviations import surprise
+from monitor.aggregate.swings import HOUR_US
 from monitor.alert.reports import Reports
 from monitor.alert.states import Finding, advance
 from monitor.alert.surge import MINUTE_US, Surge, SurgeRule, surges

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import event
 
-from dashboards import data
+from dashboards import charts, data
 from monitor.aggregate import baselines
 from monitor.domain import OPEN_STATES, AlertState, Dimension, Grain, to_micros
 from monitor.store import Store, alerts, buckets, outbox, pages
@@ -78,6 +79,31 @@ def test_trend_has_every_hour_and_a_band(store: Store) -> None:
     assert len(rows) == 168 and rows["start"].diff().dropna().eq(pd.Timedelta(hours=1)).all()
     assert (rows["low"] <= rows["usual"]).all() and (rows["usual"] <= rows["high"]).all()
     assert rows["index"].dropna().between(-1, 1).all()
+    known = rows.dropna(subset=["score_usual"])
+    assert len(known) and (known["score_low"] <= known["score_usual"]).all()
+    assert (known["score_usual"] <= known["score_high"]).all()
+
+
+def test_the_index_chart_draws_band_and_changes(store: Store) -> None:
+    url, at = str(store.url), (Dimension.COMPANY, "castlereach-bancorp")
+    rows, marks = data.trend(url, *at, 168), data.alerts_on(url, *at, 168)
+    changed = rows.loc[[100], ["start", "index"]]
+    drawn = charts.index_chart(rows, marks, changed, "light").to_dict()["layer"]
+    kinds = [layer["mark"]["type"] for layer in drawn]
+    assert kinds[0] == "area" and kinds.count("rule") == 2 + (not marks.empty)
+    young = rows.assign(score_usual=np.nan)
+    drawn = charts.index_chart(young, marks, changed.head(0), "light").to_dict()["layer"]
+    assert "area" not in [layer["mark"]["type"] for layer in drawn]
+
+
+def test_changes_of_level_are_days_of_the_span(store: Store) -> None:
+    url = str(store.url)
+    days = data.changes(url, Dimension.COMPANY, "castlereach-bancorp", 720)
+    start, end = data.window(url, 720)
+    assert days["start"].between(start, end).all()
+    none = data.changes(url, Dimension.COMPANY, "nobody", 720)
+    assert none.empty
+    assert data.trend(url, Dimension.COMPANY, "nobody", 24)["index"].isna().all()
 
 
 def test_items_of_a_company_name_it(store: Store) -> None:

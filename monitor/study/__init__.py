@@ -1,0 +1,1 @@
+"""Studies: whether the index or the alerts went before prices, told with what chance would give."""
