@@ -93,7 +93,7 @@ class Path:
             if change.change not in told:
                 continue
             why = told[change.change]
-            held = self._held(connection, alert, labels, routing, now)
+            held = self.held(connection, alert, labels, routing, now)
             group = route.group_of(labels)
             for channel in route.channels or ("",):
                 verdict = held or self._when(connection, change, route, channel, group, now)
@@ -118,7 +118,7 @@ class Path:
         company = self.companies.get(alert.key)
         return render(alert, why, self.dashboard_url, company.name if company else None)
 
-    def silenced(self, connection: Connection, labels: Labels, now: datetime) -> str | None:
+    def _silenced(self, connection: Connection, labels: Labels, now: datetime) -> str | None:
         """Return which silence holds for these labels, in words, or ``None``."""
         for silence in silences.active(connection, now):
             matchers = [read_matcher(label, each) for label, each in silence.matchers.items()]
@@ -127,7 +127,7 @@ class Path:
                 return f"silence {silence.id} of {silence.who} until {until}: {silence.comment}"
         return None
 
-    def _held(
+    def held(
         self,
         connection: Connection,
         alert: Alert,
@@ -135,7 +135,7 @@ class Path:
         routing: Routing,
         now: datetime,
     ) -> Verdict | None:
-        """What holds for an alert on every channel."""
+        """Return what holds an alert back on every channel, or ``None``."""
         if alert.severity < self.min_severity:
             reason = f"severity {alert.severity} is below {self.min_severity}"
             return Verdict(outbox.SUPPRESSED, "severity", reason)
@@ -144,7 +144,7 @@ class Path:
                 reason = f"inhibited: explained by the {cause.kind.value} alert "
                 reason += f"{cause.title} ({cause.id[:8]})"
                 return Verdict(outbox.SUPPRESSED, "inhibit", reason)
-        if (silence := self.silenced(connection, labels, now)) is not None:
+        if (silence := self._silenced(connection, labels, now)) is not None:
             return Verdict(outbox.SUPPRESSED, "silence", silence)
         if not self.send:
             return Verdict(outbox.RECORDED, "replay", "replay: recorded, not sent")

@@ -18,14 +18,14 @@ def reminders(
     """Yield what to tell again of alerts that fire and that nobody has acknowledged.
 
     A reminder is due ``repeat_interval`` after people were last told of the alert; a step of an
-    escalation, once, so long after it fired or got worse. Neither goes out while the alert is silenced or
-    snoozed; a reminder waits for the route's hours, an escalation does not.
+    escalation, once, so long after it fired or got worse. Neither goes out while the alert is silenced,
+    inhibited or snoozed; a reminder waits for the route's hours, an escalation does not.
     """
     for alert in alerts.unresolved(connection, [AlertState.FIRING]):
         if alert.snoozed_until is not None and alert.snoozed_until > now:
             continue
         labels = path.labels(alert)
-        if alert.severity < path.min_severity or path.silenced(connection, labels, now):
+        if path.held(connection, alert, labels, routing, now) is not None:
             continue
         whole = alerts.get(connection, alert.id) or alert  # with its evidence
         since = alerts.fired_at(connection, alert.id) or alert.decided_at

@@ -156,6 +156,22 @@ def test_escalation_calls_others_until_somebody_acknowledges(tmp_path: Path) -> 
     ]
 
 
+def test_what_is_inhibited_or_silenced_calls_nobody(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        GROUPED + "  repeat_interval: 1h\n  escalate: [{after: 15m, channels: [pager]}]\n",
+        step=MINUTE,
+    )
+    story = desk.happens(alert(), "fired")
+    desk.acknowledge(story)
+    desk.happens(surge(), "fired")  # explained by the story
+    with desk.store.write() as connection:
+        silences.add(connection, {"company": "brown"}, T0, T0 + 9 * HOUR, "ann", "", T0)
+    desk.happens(alert("brown"), "fired")
+    desk.passes(3 * HOUR)
+    assert desk.told == [(0.0, "desk", NEW)]
+
+
 def test_silence_says_whose_and_ends(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.store.write() as connection:
