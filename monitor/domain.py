@@ -215,6 +215,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+MAX_EVIDENCE = 50  # of an alert; items are counted beyond
 OPEN_STATES = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 

@@ -7,11 +7,12 @@ came was resolved by then, whether or not anybody looked in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.domain import (
+    MAX_EVIDENCE,
     OPEN_STATES,
     Alert,
     AlertKind,
@@ -23,7 +24,7 @@ from monitor.domain import (
 from monitor.stories.copies import independent
 from monitor.stories.titles import origin_of
 
-MAX_EVIDENCE = 50
+MAX_ANSWERS = 20  # of the evidence
 PUBLISHERS_OF_RUMOUR = (
     2  # so many independent publishers, or named sources, make a rumour worth telling
 )
@@ -271,12 +272,29 @@ def _stage(alert: Alert, finding: Finding) -> dict[str, str]:
     return {}
 
 
+def _kept(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """Return the evidence that an alert keeps, whatever the order in which it came.
+
+    The earliest of each sort: answers, which are few and weigh much, before reports.
+    """
+    if len(evidence) <= MAX_EVIDENCE:
+        return tuple(evidence)
+    answers = sorted((item for item in evidence if item.mark in ANSWERING), key=_place)
+    answers = answers[:MAX_ANSWERS]
+    reports = sorted((item for item in evidence if item.mark not in ANSWERING), key=_place)
+    kept = {_place(item) for item in (*answers, *reports[: MAX_EVIDENCE - len(answers)])}
+    return tuple(item for item in evidence if _place(item) in kept)
+
+
+def _place(item: Evidence) -> tuple[datetime, str, str]:
+    return item.published_at, item.article_id, item.revision
+
+
 def _grown(alert: Alert, finding: Finding) -> Alert:
     """Add a finding's evidence, counts and explanation."""
     known = {(item.article_id, item.revision) for item in alert.evidence}
     new = [item for item in finding.evidence if (item.article_id, item.revision) not in known]
-    room = max(0, MAX_EVIDENCE - len(alert.evidence))
-    proof = (*alert.evidence, *new[:room])
+    proof = _kept((*alert.evidence, *new))
     details = {**alert.details, **finding.details}
     if finding.mark == "stale":
         details["stale"] = True
@@ -292,10 +310,7 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
     if alert.kind is AlertKind.STORY and finding.mark not in ANSWERING:
         told = _events(alert)
         details["events"] = told + sorted(finding.events - set(told))
-    reports = sorted(
-        (item for item in proof if item.mark not in ANSWERING),
-        key=lambda item: (item.published_at, item.article_id),
-    )
+    reports = [item for item in sorted(proof, key=_place) if item.mark not in ANSWERING]
     publishers = len(independent((item.publisher, item.title) for item in reports))
     # A rumour cannot make a told alert graver in silence: its confirmation would be no news then.
     counts = finding.fires or (alert.state is AlertState.PENDING and finding.mark == "rumour")
@@ -308,7 +323,9 @@ def _grown(alert: Alert, finding: Finding) -> Alert:
         items=max(alert.items, finding.items)
         if finding.items is not None
         else alert.items + len(new),
-        publishers=max(alert.publishers, finding.publishers or publishers),
+        publishers=publishers
+        if finding.publishers is None
+        else max(alert.publishers, finding.publishers),
         details=details,
         evidence=proof,
     )

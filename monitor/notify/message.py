@@ -11,7 +11,7 @@ from monitor.alert.explain import explain
 from monitor.domain import Alert, AlertKind, Dimension, Evidence
 from monitor.notify.plaintext import one_line
 
-MAX_EVIDENCE = 10
+EVIDENCE_SHOWN = 10
 SEVERITIES = {1: "notable", 2: "moderate", 3: "serious", 4: "severe", 5: "existential"}
 
 
@@ -42,7 +42,7 @@ def render(
     grade = f"{alert.severity}/5 {SEVERITIES.get(alert.severity, '')}".strip()
     subject = one_line(f"[{grade}] {who}: {event} - {alert.title}", 150)
     link = _link(base_url, alert.id)
-    evidence = [_evidence(item) for item in alert.evidence[:MAX_EVIDENCE]]
+    evidence = [_evidence(item) for item in alert.evidence[:EVIDENCE_SHOWN]]
     lines = [
         one_line(alert.title),
         "",
@@ -56,8 +56,8 @@ def render(
         f"{_plural(alert.publishers, 'publisher')}",
         *(_line(item, shown) for item, shown in zip(alert.evidence, evidence, strict=False)),
     ]
-    if len(alert.evidence) > MAX_EVIDENCE:
-        lines.append(f"  ... and {len(alert.evidence) - MAX_EVIDENCE} more")
+    if len(alert.evidence) > EVIDENCE_SHOWN:
+        lines.append(f"  ... and {len(alert.evidence) - EVIDENCE_SHOWN} more")
     if link:
         lines += ["", link]
     return subject, "\n".join(lines), _payload(alert, reason, subject, who, link, evidence)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, tuple_, update
 
 from monitor.domain import (
+    MAX_EVIDENCE,
     OPEN_STATES,
     Alert,
     AlertKind,
@@ -64,7 +65,7 @@ def remove_signals(connection: Connection, seqs: Sequence[int]) -> None:
 
 
 def save(connection: Connection, alert: Alert) -> None:
-    """Insert or replace an alert; its evidence is added to what is stored."""
+    """Insert or replace an alert; its evidence is added to what is stored, up to `MAX_EVIDENCE`."""
     row = {
         "id": alert.id,
         "fingerprint": alert.fingerprint,
@@ -110,6 +111,11 @@ def save(connection: Connection, alert: Alert) -> None:
     ]
     if rows:
         connection.execute(insert(connection, evidence).on_conflict_do_nothing(), rows)
+    if len(rows) == MAX_EVIDENCE:  # full: earlier items have taken the place of later ones
+        kept = [(item.article_id, item.revision) for item in alert.evidence]
+        of_it = tuple_(evidence.c.article_id, evidence.c.revision)
+        where = (evidence.c.alert_id == alert.id, of_it.not_in(kept))
+        connection.execute(delete(evidence).where(*where))
 
 
 def by_fingerprint(connection: Connection, fingerprint: str) -> Alert | None:

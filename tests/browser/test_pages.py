@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from monitor.domain import AlertState
-from monitor.store import Store, alerts
+from monitor.store import Store, acts, alerts
 from tests.browser.conftest import Trap, prefer, serving, size
 
 Shoot = Callable[[str], Path]
@@ -111,6 +111,12 @@ def test_alert_is_explained_and_acknowledged(
         ("acknowledged", "m. curie")
     ]
     shoot("alert-acknowledged")
+    browser.find_element(By.CSS_SELECTOR, ".st-key-take-it button").click()
+    wait(browser, "Assigned to m. curie")
+    browser.find_element(By.CSS_SELECTOR, ".st-key-verdict-true button").click()
+    wait(browser, "m. curie says true", "judged by m. curie: true")
+    trail = [(entry.act, entry.who) for entry in acts.trail(seeded, surge.id)]
+    assert trail == [(act, "m. curie") for act in ("acknowledged", "assigned", "judged")]
 
 
 def test_rows_can_be_chosen(browser: webdriver.Chrome, board: str) -> None:

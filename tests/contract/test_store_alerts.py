@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, digest
+from monitor.domain import MAX_EVIDENCE, Alert, AlertKind, AlertState, Dimension, Evidence, digest
 from monitor.store import Store, alerts, outbox, silences
 from monitor.store.alerts import AlertEvent
 from monitor.store.outbox import Draft
@@ -92,6 +92,15 @@ def test_evidence_grows_and_the_rest_is_replaced(store: Store) -> None:
 
     found = load(store, grown)
     assert found == replace(grown, evidence=(evidence("a"), evidence("b", 5)))
+
+
+def test_a_full_alert_keeps_just_the_evidence_it_is_given(store: Store) -> None:
+    full = [evidence(f"item {number}") for number in range(MAX_EVIDENCE)]
+    save(store, alert(evidence=tuple(full)))
+    save(store, alert(evidence=(*full[1:], evidence("earlier"))))
+    assert {item.article_id for item in load(store, alert()).evidence} == {
+        item.article_id for item in (*full[1:], evidence("earlier"))
+    }
 
 
 def test_the_alert_of_a_fingerprint_is_the_one_that_is_not_over(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.states import FACTS, MAX_EVIDENCE, Finding, Life, advance, expired
-from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, digest
+from monitor.alert.states import FACTS, Finding, Life, advance, expired
+from monitor.domain import MAX_EVIDENCE, Alert, AlertKind, AlertState, Dimension, Evidence, digest
 from tests.support.make import T0
 
 LIFE = Life(quiet=timedelta(hours=48), cooldown=timedelta(hours=24))
@@ -412,6 +413,20 @@ def test_evidence_is_bounded_and_the_count_is_not() -> None:
     desk = run([At(i / 100, f"p{i}") for i in range(MAX_EVIDENCE + 10)])
     (alert,) = desk.alerts.values()
     assert (len(alert.evidence), alert.items) == (MAX_EVIDENCE, MAX_EVIDENCE + 10)
+
+
+def test_which_evidence_is_kept_does_not_depend_on_the_order() -> None:
+    reports = [At(i / 100, f"p{i}") for i in range(MAX_EVIDENCE + 10)]
+    reports += [At(0.9, "late", mark="denied"), At(0.95, "last", mark="resolved")]
+    findings = [finding(each, place) for place, each in enumerate(reports)]
+    alert, _ = told_by(findings)
+    for seed in range(5):
+        mixed = findings[1:]
+        random.Random(seed).shuffle(mixed)
+        other, _ = told_by([findings[0], *mixed])
+        assert set(other.evidence) == set(alert.evidence) and other.publishers == alert.publishers
+    marks = [item.mark for item in alert.evidence]
+    assert marks.count("denied") == marks.count("resolved") == 1 and len(marks) == MAX_EVIDENCE
 
 
 def test_a_late_item_belongs_to_the_alert_that_is_open() -> None:
