@@ -11,7 +11,7 @@ import sys
 import typer
 
 from models.errors import ModelError
-from monitor.cli import backtest, explain, model, news, operate, pretrain, trends
+from monitor.cli import backtest, explain, model, news, operate, pretrain, stories, trends
 from monitor.cli.alert import alert_app
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
@@ -31,6 +31,7 @@ for command in (
     *news.COMMANDS,
     *operate.COMMANDS,
     *backtest.COMMANDS,
+    *stories.COMMANDS,
     *trends.COMMANDS,
     *model.COMMANDS,
     *pretrain.COMMANDS,

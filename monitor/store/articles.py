@@ -303,6 +303,25 @@ def by_ingest(
         begin = until
 
 
+def published(
+    connection: Connection, start: datetime, end: datetime, company_id: str | None = None
+) -> list[ClassifiedArticle]:
+    """Return the current articles published in ``[start, end)``, of one company or of all."""
+    where = [
+        articles.c.current,
+        articles.c.published_us >= to_micros(start),
+        articles.c.published_us < to_micros(end),
+    ]
+    if company_id is not None:
+        named = select(mentions.c.article_id).where(
+            mentions.c.company_id == company_id,
+            mentions.c.published_us >= to_micros(start),
+            mentions.c.published_us < to_micros(end),
+        )
+        where.append(articles.c.id.in_(named))
+    return _load(connection, and_(*where))
+
+
 def count(store: Store) -> int:
     """Return the number of stored revisions."""
     with store.read() as connection:

@@ -1,4 +1,4 @@
-"""What happened: the risk event rules (and, later, the joining of near-duplicates into stories).
+"""What happened: the risk event rules, and the joining of reports into stories (`join`).
 
 To add a rule, add one entry to a file of ``pack/``; no code changes. It needs an ``id``, a ``label``, a
 ``family``, a ``severity`` (1 notable .. 5 existential; the story rule alerts from 3), patterns in ``en`` or

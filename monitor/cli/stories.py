@@ -1,0 +1,145 @@
+"""``stories``: the reports of a time, put together to the events that they tell."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.options import ConfigOption, DbOption, JsonOption, settings_of
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from monitor.domain import ClassifiedArticle
+    from monitor.stories.join import Story
+
+
+def stories(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    company: Annotated[str | None, typer.Option(help="Only on this company (name or id).")] = None,
+    hours: Annotated[
+        float, typer.Option(min=0.1, help="How far back, from the newest article.")
+    ] = 48,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="Up to when, UTC."),
+    ] = None,
+    least: Annotated[int, typer.Option(min=1, help="Least reports of a story.")] = 2,
+    show: Annotated[
+        str | None, typer.Option(help="Show the reports of this story: its id or the beginning.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="At most so many, the gravest and most reported first.")
+    ] = 50,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Stories that name nobody watched, too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the stories of the last hours: copies, updates and different reports of one event as one."""
+    from monitor.store import Store, articles, companies
+
+    settings = settings_of(config, db)
+    store = Store(settings.store.url)
+    names = {known.id: known.name for known in companies.load(store)}
+    key = None
+    if company is not None:
+        key = next((i for i, n in names.items() if company.casefold() in (i, n.casefold())), None)
+        if key is None:
+            raise ConfigError(f"--company {company}: not on the watchlist of this database")
+    end = until.replace(tzinfo=UTC) if until else articles.newest(store)
+    if end is None:
+        typer.echo("no articles yet")
+        return
+    end += timedelta(microseconds=1)
+    with store.read() as connection:
+        items = articles.published(connection, end - timedelta(hours=hours), end, key)
+    found = _joined(items, settings.story.pack)
+    if show is not None:
+        chosen = [story for story in found if story.id.startswith(show)]
+        if len(chosen) != 1:
+            raise ConfigError(f"--show {show}: {len(chosen)} stories of that time begin with that")
+        found = chosen
+    else:
+        found = [
+            story
+            for story in found
+            if len(story.articles) >= least and (everybody or story.company_ids)
+        ]
+        found.sort(
+            key=lambda story: (
+                *(-story.severity, -len(story.publishers), -len(story.articles)),
+                story.first_at,
+            )
+        )
+    by_key = {(item.article.id, item.article.revision): item for item in items}
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [_plain(story, end) for story in found[:limit]], ensure_ascii=False, indent=1
+            )
+        )
+        return
+    for story in found[:limit]:
+        typer.echo(_line(story, names, end))
+        for place in story.articles if show is not None else ():
+            article = by_key[place].article
+            typer.echo(
+                f"      - {article.published_at:%d %b %H:%M} {article.publisher}: {article.title}"
+            )
+    if not found:
+        typer.echo("no story of that kind")
+
+
+def _joined(items: list[ClassifiedArticle], pack_path: Path | None) -> list[Story]:
+    from monitor.alert.about import subjects
+    from monitor.stories.join import stories as joined
+    from monitor.stories.risk import RiskPack
+
+    pack = RiskPack.load(pack_path)
+    about = {
+        item.article.id: () if pack.ignores(item.article.title) else subjects(item)
+        for item in items
+    }
+    return joined(items, about, pack.episodes)
+
+
+def _line(story: Story, names: dict[str, str], now: datetime) -> str:
+    who = (
+        ", ".join(names.get(company, company) for company in story.company_ids[:4])
+        or "nobody watched"
+    )
+    what = (
+        "no risk event"
+        if story.event is None
+        else f"{story.event.replace('_', ' ')} ({story.stage})"
+    )
+    reports, voices = len(story.articles), len(story.publishers)
+    return (
+        f"{story.id[:8]}  {story.first_at:%d %b %H:%M} to {story.last_at:%d %b %H:%M}"
+        f"{' (open)' if story.is_open(now) else ''}  {reports} report{'s' * (reports != 1)} from {voices} "
+        f"independent publisher{'s' * (voices != 1)}  [{story.severity}/5] {who}: {what}\n      {story.title}"
+    )
+
+
+def _plain(story: Story, now: datetime) -> dict[str, object]:
+    return {
+        "id": story.id,
+        "title": story.title,
+        "companies": story.company_ids,
+        "event": story.event,
+        "severity": story.severity,
+        "stage": story.stage,
+        "status": "open" if story.is_open(now) else "quiet",
+        "first_seen": story.first_at.isoformat(),
+        "last_seen": story.last_at.isoformat(),
+        "publishers": story.publishers,
+        "articles": [article_id for article_id, _ in story.articles],
+    }
+
+
+COMMANDS = (stories,)
