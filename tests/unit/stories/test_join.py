@@ -26,11 +26,11 @@ WATCHED = (Company("acme", "Acme"), Company("brown", "Brown Motor"))
 RESOLVER = Resolver(WATCHED)
 
 
-def report(minutes: float, publisher: str, title: str, **more: DateStatus) -> ClassifiedArticle:
-    at = T0 + timedelta(minutes=minutes)
-    item = classified(
-        f"{minutes}{publisher}{title}", title, published_at=at, publisher=publisher, **more
-    )  # type: ignore[arg-type]
+def report(
+    minutes: float, publisher: str, title: str, date_status: DateStatus = DateStatus.OK
+) -> ClassifiedArticle:
+    name, at = f"{minutes}{publisher}{title}", T0 + timedelta(minutes=minutes)
+    item = classified(name, title, published_at=at, publisher=publisher, date_status=date_status)
     return replace(item, mentions=RESOLVER.resolve(title), risks=PACK.match(title))
 
 
