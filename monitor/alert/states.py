@@ -31,7 +31,7 @@ PUBLISHERS_OF_RUMOUR = (
 PUBLISHERS_AGAINST_STALE = 3
 FACTS = ("", "amended")  # marks of evidence that reports a fact; "amended" by a corrected report
 ANSWERING = ("denied", "revoked", "stale", "resolved")  # marks of evidence that is no fresh report
-WAKING = ("escalated", "confirmed", "developed")
+WAKING = ("escalated", "confirmed", "developed", "withdrawn", "denied")
 # What an answer says of the alert, told once: its place among the details, and the change.
 ANSWERED = {
     "denied": ("denied", "denied"),
@@ -99,7 +99,7 @@ def advance(alert: Alert | None, finding: Finding, life: Life) -> list[Step]:
         if finding.mark in ANSWERED:
             return steps
         if alert is not None and _goes_on(alert, finding, life):
-            steps.append(_reopened(alert, finding))
+            steps.append(_woken(_reopened(alert, finding)))
         else:
             steps.append(_opened(finding))
         return steps
@@ -116,7 +116,7 @@ def expired(alert: Alert, now: datetime, life: Life) -> Step | None:
     over_at = alert.updated_at + life.quiet
     if alert.resolved_at is not None or now < over_at:
         return None
-    ended = replace(alert, resolved_at=over_at)
+    ended = replace(alert, resolved_at=over_at, snoozed_until=None)
     if alert.state in OPEN_STATES:
         return Step(replace(ended, state=AlertState.RESOLVED), "resolved")
     return Step(ended, None)

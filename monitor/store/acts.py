@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from monitor.domain import OPEN_STATES, VERDICTS, AlertState, from_micros, to_micros
 from monitor.errors import ForeshockError
-from monitor.store.alerts import AlertEvent, record_event
+from monitor.store.alerts import AlertEvent, by_fingerprint, record_event
 from monitor.store.database import Store
 from monitor.store.schema import alerts, audit, verdicts
 
@@ -97,10 +97,12 @@ def snooze(
     Raises
     ------
     ActRefused
-        The time is past, or the alert is not open.
+        The time is past, there is no snooze to end, or the alert is not open.
     """
     if until is not None and until <= now:
         raise ActRefused(f"cannot snooze until {until:%Y-%m-%d %H:%M}: that is past")
+    if until is None and _locked(connection, alert_id)["snoozed_until_us"] is None:
+        raise ActRefused(f"alert {alert_id[:8]}: it is not snoozed")
     act = "unsnoozed" if until is None else "snoozed"
     values = {"snoozed_until_us": None if until is None else to_micros(until)}
     _act(connection, alert_id, who, now, act, OPEN, values, comment)
@@ -127,17 +129,13 @@ def reopen(
     Raises
     ------
     ActRefused
-        It is open, or a newer alert of the same event is.
+        It is open, or there is a newer alert of the same event.
     """
     row = _locked(connection, alert_id)
-    newer = select(alerts.c.id).where(
-        alerts.c.fingerprint == row["fingerprint"],
-        alerts.c.resolved_us.is_(None),
-        alerts.c.id != alert_id,
-    )
-    other = connection.execute(newer.limit(1)).scalar_one_or_none()
-    if other is not None:
-        raise ActRefused(f"alert {alert_id[:8]}: the event goes on as alert {other[:8]}")
+    # Locks the newest of the event: of two who reopen, or of the alert stage, one is first.
+    newest = by_fingerprint(connection, row["fingerprint"])
+    if newest is not None and newest.id != alert_id:
+        raise ActRefused(f"alert {alert_id[:8]}: the event goes on as alert {newest.id[:8]}")
     values = {"state": AlertState.FIRING.value, "resolved_us": None, "closed_by": None}
     # Quiet is counted from here.
     values["updated_us"] = max(row["updated_us"], to_micros(now))
@@ -153,7 +151,7 @@ def comment(connection: Connection, alert_id: str, who: str, now: datetime, text
 def judge(
     connection: Connection, alert_id: str, who: str, now: datetime, verdict: str, note: str = ""
 ) -> None:
-    """Give a verdict on an alert. The newest of a person counts; the older ones stay.
+    """Give a verdict on an alert. The newest counts; the older ones stay.
 
     Raises
     ------
@@ -175,8 +173,8 @@ def verdicts_on(store: Store, alert_id: str) -> list[Verdict]:
 
 
 def verdicts_since(store: Store, since: datetime | None = None) -> list[Verdict]:
-    """Return the newest verdict of each person on each alert that began since a time, oldest first."""
-    newest = select(func.max(verdicts.c.id)).group_by(verdicts.c.alert_id, verdicts.c.who)
+    """Return the newest verdict on each alert that began since a time, oldest first."""
+    newest = select(func.max(verdicts.c.id)).group_by(verdicts.c.alert_id)
     query = select(verdicts).where(verdicts.c.id.in_(newest)).order_by(verdicts.c.id)
     if since is not None:
         query = query.join(alerts, alerts.c.id == verdicts.c.alert_id)

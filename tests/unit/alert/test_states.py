@@ -385,6 +385,14 @@ def test_a_rumour_is_told_when_another_source_is_named() -> None:
     assert source.change == "fired"
 
 
+def test_a_snooze_does_not_outlive_its_alert() -> None:
+    (step,) = advance(None, finding(At(0)), LIFE)
+    asleep = replace(step.alert, snoozed_until=T0 + 500 * HOUR)
+    over, again = advance(asleep, finding(At(50, severity=5)), LIFE)
+    assert (over.change, over.alert.snoozed_until) == ("resolved", None)
+    assert (again.change, again.alert.snoozed_until) == ("escalated", None)
+
+
 def test_copies_of_one_text_are_one_voice() -> None:
     """A rumour that a second publisher copies is no second source of it."""
 
