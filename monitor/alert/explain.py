@@ -181,7 +181,10 @@ def _explain_story(alert: Alert, name: str) -> list[str]:
     if isinstance(events, list | tuple) and len(events) > 1:
         listed = ", ".join(str(event).replace("_", " ") for event in events)
         said.append(f"Reported so far: {listed}.")
-    said.append(f"{count(alert.items, 'item')} from {count(alert.publishers, 'publisher')}.")
+    voices = count(alert.publishers, "independent publisher")
+    said.append(
+        f"{count(alert.items, 'item')} from {voices}; a copied text is its first publisher's."
+    )
     return said
 
 

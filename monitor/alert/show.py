@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from monitor.alert.explain import explain
+from monitor.alert.explain import count, explain
 from monitor.domain import Alert
 from monitor.store.alerts import AlertEvent
 
@@ -73,7 +73,7 @@ def _block(alert: Alert, names: Mapping[str, str]) -> str:
     lines = [
         f"[{alert.severity}/5] {alert.title}  ({alert.kind.value}, {alert.state.value}, {who})",
         f"      {alert.started_at:%a %d %b %Y %H:%M} to {alert.updated_at:%a %d %b %H:%M} UTC, "
-        f"{alert.items} items from {alert.publishers} publishers",
+        f"{count(alert.items, 'item')} from {count(alert.publishers, 'independent publisher')}",
         *(f"      {line}" for line in explain(alert, who)),
     ]
     proof = alert.evidence
