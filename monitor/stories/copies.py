@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from monitor.stories.titles import read_title
 
@@ -16,6 +17,7 @@ SAME = 0.8
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
+@lru_cache(maxsize=4096)  # an alert's titles are compared whenever it grows
 def report_key(title: str) -> str:
     """Return what the titles of all exact copies of a report have in common.
 
