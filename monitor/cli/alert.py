@@ -80,6 +80,7 @@ def acknowledge(
 def assign(
     ids: Ids,
     to: Annotated[str | None, typer.Option(help="To whom; without it, to nobody.")] = None,
+    over: Annotated[bool, typer.Option("--over", help="Also what somebody else has.")] = False,
     by: By = None,
     comment: Comment = "",
     config: ConfigOption = None,
@@ -89,7 +90,7 @@ def assign(
     from monitor.store import acts
 
     what = f"assigned to {to}" if to else "assigned to nobody"
-    _do(config, db, ids, by, what, lambda c, i, w, n: acts.assign(c, i, w, n, to, comment))
+    _do(config, db, ids, by, what, lambda c, i, w, n: acts.assign(c, i, w, n, to, comment, over))
 
 
 @alert_app.command()

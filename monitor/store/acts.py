@@ -78,8 +78,18 @@ def assign(
     now: datetime,
     to: str | None,
     comment: str = "",
+    over: bool = False,
 ) -> None:
-    """Give an open alert to somebody, or back to nobody (``None``)."""
+    """Give an open alert to somebody, or back to nobody (``None``).
+
+    Raises
+    ------
+    ActRefused
+        Somebody else has it, and it is not to be given ``over`` their head; or it is not open.
+    """
+    has_it = _locked(connection, alert_id)["assigned_to"]
+    if has_it not in (None, who, to) and not over:
+        raise ActRefused(f"alert {alert_id[:8]}: {has_it} has it already")
     act = "unassigned" if to is None else "assigned"
     _act(connection, alert_id, who, now, act, OPEN, {"assigned_to": to}, comment)
 

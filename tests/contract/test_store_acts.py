@@ -82,7 +82,7 @@ def test_every_act_is_in_history_and_audit(store: Store) -> None:
         ("assigned", lambda c, i, w, n: acts.assign(c, i, w, n, "bob", "yours")),
         ("snoozed", lambda c, i, w, n: acts.snooze(c, i, w, n, until)),
         ("unsnoozed", lambda c, i, w, n: acts.snooze(c, i, w, n, None)),
-        ("unassigned", lambda c, i, w, n: acts.assign(c, i, w, n, None)),
+        ("unassigned", lambda c, i, w, n: acts.assign(c, i, w, n, None, over=True)),
         ("commented", lambda c, i, w, n: acts.comment(c, i, w, n, "call at two")),
         ("resolved", lambda c, i, w, n: acts.resolve(c, i, w, n, "known")),
         ("judged", lambda c, i, w, n: acts.judge(c, i, w, n, "false", "routine")),
@@ -150,6 +150,16 @@ def test_of_two_resolved_alerts_of_an_event_one_can_be_reopened(store: Store) ->
         thread.join()
     assert refused == ["older"]
     assert load(store, "older").state is AlertState.RESOLVED
+
+
+def test_what_somebody_has_is_not_taken_behind_their_back(store: Store) -> None:
+    put(store, alert())
+    do(store, lambda c, i, w, n: acts.assign(c, i, w, n, w), who="ann")
+    with pytest.raises(ActRefused, match="ann has it already"):
+        do(store, lambda c, i, w, n: acts.assign(c, i, w, n, w), who="bob")
+    do(store, lambda c, i, w, n: acts.assign(c, i, w, n, "bob"), who="ann")  # gives it away
+    do(store, lambda c, i, w, n: acts.assign(c, i, w, n, "eve", over=True), who="carl")
+    assert load(store).assigned_to == "eve"
 
 
 def test_a_snooze_that_is_none_cannot_be_ended(store: Store) -> None:
