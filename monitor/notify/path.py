@@ -107,8 +107,7 @@ class Path:
                         verdict.reason,
                         verdict.due_at,
                         route.name,
-                        # What waits for a morning holds up nobody who only waits for company.
-                        f"{group}.{verdict.stage}" if verdict.stage in APART else group,
+                        apart(group, verdict.stage),
                         change.change,
                     ),
                     verdict.stage,
@@ -150,6 +149,13 @@ class Path:
             return Verdict(outbox.RECORDED, "replay", "replay: recorded, not sent")
         return None
 
+    def held_by_now(
+        self, connection: Connection, alert: Alert, routing: Routing, now: datetime
+    ) -> Verdict | None:
+        """Return what holds back an alert whose message has waited, or ``None``."""
+        held = self.held(connection, alert, self.labels(alert), routing, now)
+        return held or _snoozed(alert, now)
+
     def _when(
         self,
         connection: Connection,
@@ -163,9 +169,8 @@ class Path:
         alert = change.alert
         if not channel:
             return Verdict(outbox.SUPPRESSED, "route", f"route {route.name} has no channel")
-        snoozed = alert.snoozed_until
-        if snoozed is not None and snoozed > now:
-            return Verdict(outbox.WAITING, "snooze", f"snoozed until {_clock(snoozed)}", snoozed)
+        if (snoozed := _snoozed(alert, now)) is not None:
+            return snoozed
         opens = route.opens_at(now, alert.severity)
         if opens > now:
             return Verdict(outbox.WAITING, "hours", f"quiet until {_clock(opens)}", opens)
@@ -201,6 +206,18 @@ class Path:
             ):
                 return other
         return None
+
+
+def apart(group: str, stage: str) -> str:
+    """Return the group to wait in: what waits for a morning holds up nobody who only waits for company."""
+    return f"{group}.{stage}" if stage in APART else group
+
+
+def _snoozed(alert: Alert, now: datetime) -> Verdict | None:
+    until = alert.snoozed_until
+    if until is None or until <= now:
+        return None
+    return Verdict(outbox.WAITING, "snooze", f"snoozed until {_clock(until)}", until)
 
 
 def _group_due(

@@ -98,5 +98,6 @@ class NotifyStage:
                 for draft in reminders(connection, self.path, routing, now):
                     if outbox.add(connection, draft, now):
                         self.metrics.notifications.labels(draft.state).inc()
-            self.delivery.flush(connection, routing.digests)
-        self.delivery.send()
+            held = partial(self.path.held_by_now, routing=routing, now=now)
+            self.delivery.flush(connection, routing.digests, held)
+        self.delivery.send(before=now + timedelta(seconds=LEASE_S / 2))

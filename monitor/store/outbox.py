@@ -197,6 +197,13 @@ def _move(
         connection.execute(update(notifications).where(notifications.c.id.in_(ids)).values(values))
 
 
+def put_off(connection: Connection, id_: int, reason: str, due_at: datetime, group: str) -> None:
+    """Let a waiting notification wait longer, in a group that holds up no other."""
+    _move(connection, [id_], WAITING, reason, due_at)
+    statement = update(notifications).where(notifications.c.id == id_)
+    connection.execute(statement.values(group_key=group))
+
+
 def hurry(connection: Connection, channel: str, now: datetime) -> int:
     """Make everything due now that waits for a channel, which works again; return how many."""
     n = notifications.c
@@ -266,14 +273,19 @@ def failures(connection: Connection, channel: str) -> int:
 
 
 def postpone(
-    connection: Connection, notification: Notification, reason: str, next_try_at: datetime
+    connection: Connection,
+    notification: Notification,
+    reason: str,
+    next_try_at: datetime,
+    whole_channel: bool = True,
 ) -> None:
-    """Keep a notification for another try; what else is due on its channel waits as long."""
+    """Keep a notification for another try; of a channel that is down all that is due waits as long."""
     n = notifications.c
     later = to_micros(next_try_at)
+    which = n.channel == notification.channel if whole_channel else n.id == notification.id
     connection.execute(
         update(notifications)
-        .where(n.channel == notification.channel, n.state == PENDING, n.next_try_us < later)
+        .where(which, n.state == PENDING, n.next_try_us < later)
         .values(next_try_us=later)
     )
     connection.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.domain import AlertState
+from monitor.domain import AlertState, Notification
 from monitor.metrics import Metrics
 from monitor.notify.channels import ChannelConfig, build_channel
 from monitor.notify.heartbeat import Heartbeat
-from monitor.store import Store, outbox, progress, silences
+from monitor.notify.port import ChannelRetriable
+from monitor.store import Store, alerts, outbox, progress, silences
 from monitor.store.progress import Progress
+from monitor.stream.codec import AlertChange
 from tests.support.make import T0
 from tests.unit.notify.desk import Desk, MovedClock, alert, surge
 
@@ -213,6 +215,31 @@ def test_snooze_waits_and_wakes_for_what_is_worse(tmp_path: Path) -> None:
     assert desk.told == [(10.0, "desk", WORSE), (120.0, "desk", "a report of it is corrected")]
 
 
+def test_what_waits_is_held_by_a_silence_or_a_story_that_came_meanwhile(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED)
+    desk.happens(surge("acme"), "fired")
+    desk.happens(surge("brown"), "fired")
+    desk.passes(timedelta(seconds=10))
+    desk.happens(alert("acme"), "fired")
+    with desk.store.write() as connection:
+        silences.add(connection, {"company": "brown"}, T0, T0 + HOUR, "ann", "known", T0)
+    desk.passes(10 * MINUTE)
+    assert desk.told == [(0.17, "desk", NEW)]
+    held = reasons(desk, outbox.SUPPRESSED)
+    assert [reason.partition(" ")[0] for reason in held] == ["silence", "inhibited:"]
+
+
+def test_what_waits_is_snoozed_too_and_holds_up_no_other_of_its_group(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, GROUPED)
+    first = desk.happens(surge(), "fired")
+    with desk.store.write() as connection:
+        alerts.save(connection, replace(first, snoozed_until=T0 + HOUR))
+    desk.passes(10 * MINUTE)
+    desk.happens(replace(surge(at=T0 + MINUTE), event="volume_surge"), "fired")
+    desk.passes(2 * HOUR)
+    assert desk.told == [(10.5, "desk", NEW), (60.0, "desk", NEW)]
+
+
 def test_quiet_hours_wait_for_the_morning_but_for_the_gravest(tmp_path: Path) -> None:
     desk = Desk(
         tmp_path,
@@ -362,6 +389,71 @@ def test_a_channel_down_for_an_hour_loses_nothing_and_sends_once(
     assert outbox.tally(desk.store) == {outbox.SENT: 60}
     sent = [r for r in outbox.receipts(desk.store, 100, channel="hook")]
     assert all(r.settled_at is not None and r.reason == "" for r in sent)
+
+
+class Choosy:
+    """A receiver that answers one message with an error of its own for ever."""
+
+    name = "hook"
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def send(self, notification: Notification) -> None:
+        if "poison" in notification.subject:
+            raise ChannelRetriable("HTTP 500")
+        self.taken.append(notification.alert_id)
+
+
+def test_a_message_that_its_receiver_cannot_take_holds_up_no_other(tmp_path: Path) -> None:
+    hook = Choosy()
+    desk = Desk(tmp_path, channels=[], real={"hook": hook})
+    found = [alert(event=name) for name in ("poison", "poison two", "recall", "fraud", "strike")]
+    with desk.store.write() as connection:
+        for each in found:
+            alerts.save(connection, each)
+    desk.hear(*(AlertChange(at, "fired", 0, each) for at, each in enumerate(found)))
+    desk.passes(10 * MINUTE)
+    assert sorted(hook.taken) == sorted(each.id for each in found[2:])
+    assert outbox.tally(desk.store) == {outbox.PENDING: 2, outbox.SENT: 3}
+
+
+class Slow:
+    """A receiver that takes nine seconds for each message, while another process has its turn."""
+
+    name = "hook"
+
+    def __init__(self, clock: MovedClock) -> None:
+        self.clock = clock
+        self.taken: list[int] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def send(self, notification: Notification) -> None:
+        self.taken.append(notification.id)
+        self.clock.time += timedelta(seconds=9)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        self.meanwhile = meanwhile
+
+
+def test_a_slow_channel_does_not_outlast_the_lease(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, channels=["hook"])
+    hook = Slow(desk.clock)
+    desk.channels["hook"] = hook
+    other = desk.new_stage(holder="two")
+
+    def turn_of_the_other() -> None:
+        if (after := other.process([]).after) is not None:
+            after()
+
+    found = [alert(event=f"event_{number}") for number in range(15)]
+    with desk.store.write() as connection:
+        for each in found:
+            alerts.save(connection, each)
+    hook.meanwhile = turn_of_the_other
+    desk.hear(*(AlertChange(at, "fired", 0, each) for at, each in enumerate(found)))
+    desk.passes(10 * MINUTE)
+    assert len(hook.taken) == len(set(hook.taken)) == 15
 
 
 def test_when_a_channel_is_back_all_that_waited_follows_at_once(
