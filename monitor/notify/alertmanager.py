@@ -80,10 +80,10 @@ class AlertmanagerChannel:
 
     def send(self, notification: Notification) -> None:
         kept_until = self._clock.now() + KEPT
-        body = [
-            _posted(each, str(notification.payload.get("link") or ""), kept_until)
-            for each in _alerts(notification.payload)
-        ]
+        link = str(notification.payload.get("link") or "")
+        body = []
+        for each in _alerts(notification.payload):
+            body += [*_milder(each, link), _posted(each, link, kept_until)]
         headers = {"Content-Type": "application/json", "User-Agent": "foreshock"}
         try:
             answer = self._client.post(self._url, content=orjson.dumps(body), headers=headers)
@@ -125,9 +125,20 @@ def _alert(alert: Mapping[str, object], link: str) -> dict[str, object]:
     }
 
 
-def _posted(alert: Mapping[str, object], link: str, kept_until: datetime) -> dict[str, object]:
+def _milder(alert: Mapping[str, object], link: str) -> list[dict[str, object]]:
+    """The alert as it was while less severe, as over: severity is a label, so each is an alert of its own."""
+    severity = alert.get("severity")
+    return [
+        _posted({**alert, "severity": less, "state": "resolved"}, link, None)
+        for less in range(1, severity if isinstance(severity, int) else 1)
+    ]
+
+
+def _posted(
+    alert: Mapping[str, object], link: str, kept_until: datetime | None
+) -> dict[str, object]:
     whole = _alert(alert, link)
-    ends = whole["endsAt"] if whole["status"] == "resolved" else kept_until.isoformat()
+    ends = kept_until.isoformat() if kept_until and whole["status"] == "firing" else whole["endsAt"]
     posted = {name: whole[name] for name in ("labels", "annotations", "startsAt")}
     return {**posted, "endsAt": ends, **({"generatorURL": link} if link else {})}
 

@@ -284,7 +284,13 @@ def test_alertmanager_gets_alerts_as_its_api_wants_them(receiver: Receiver) -> N
     channel.send(told())
     channel.send(told("resolved"))
     assert {each.path for each in receiver.received} == {f"/{PATH}/api/v2/alerts"}
-    (firing,), (resolved,) = (json.loads(each.body) for each in receiver.received)
+    (*milder, firing), (*milder_too, resolved) = (
+        json.loads(each.body) for each in receiver.received
+    )
+    # As less severe it is over: an alert that got worse leaves no twin there.
+    assert [each["labels"]["severity"] for each in milder] == ["1", "2", "3"]
+    assert milder == milder_too
+    assert {each["endsAt"] for each in milder} == {"2026-01-05T09:00:00Z"}
     assert firing["labels"] == resolved["labels"] == {
         "alertname": "foreshock_recall", "kind": "story", "dimension": "company", "key": "acme",
         "company": "Acme", "event": "recall", "severity": "4",
