@@ -15,6 +15,7 @@ from monitor.cli.options import (
     JsonOption,
     KafkaOption,
     WatchlistOption,
+    company_id,
     settings_of,
 )
 from monitor.errors import ConfigError
@@ -48,13 +49,7 @@ def alerts(
         raise ConfigError(f"--state {state}: write one of {', '.join(groups)}")
     store = Store(settings_of(config, db).store.url)
     names = {known.id: known.name for known in companies.load(store)}
-    key = None
-    if company is not None:
-        key = next(
-            (i for i, name in names.items() if company.casefold() in (i, name.casefold())), None
-        )
-        if key is None:
-            raise ConfigError(f"--company {company}: not on the watchlist of this database")
+    key = None if company is None else company_id(names, company)
     listed = stored.latest(store, limit, groups[state], key)
     typer.echo(to_json(listed) if as_json else as_text(listed, names))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +33,23 @@ StagesOption = Annotated[
     str | None,
     typer.Option("--stages", help="Only these, separated by commas: collect, classify, ..."),
 ]
+
+
+def company_id(names: Mapping[str, str], company: str) -> str:
+    """Return the id of a company that a person named by its name or id; ``names`` is by id.
+
+    Raises
+    ------
+    ConfigError
+        It is not on the watchlist.
+    """
+    from monitor.errors import ConfigError
+
+    wanted = company.casefold()
+    found = next((id_ for id_, name in names.items() if wanted in (id_, name.casefold())), None)
+    if found is None:
+        raise ConfigError(f"--company {company}: not on the watchlist of this database")
+    return found
 
 
 @contextmanager

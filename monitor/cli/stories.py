@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import ConfigOption, DbOption, JsonOption, settings_of
+from monitor.cli.options import ConfigOption, DbOption, JsonOption, company_id, settings_of
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ def stories(
     settings = settings_of(config, db)
     store = Store(settings.store.url)
     names = {known.id: known.name for known in companies.load(store)}
-    key = None
-    if company is not None:
-        key = next((i for i, n in names.items() if company.casefold() in (i, n.casefold())), None)
-        if key is None:
-            raise ConfigError(f"--company {company}: not on the watchlist of this database")
+    key = None if company is None else company_id(names, company)
     end = until.replace(tzinfo=UTC) if until else articles.newest(store)
     if end is None:
         typer.echo("no articles yet")

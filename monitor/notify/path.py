@@ -33,11 +33,6 @@ TOLD = {
 }
 RESOLVED = {"resolved": "it is over: quiet for long enough"}
 APART = ("snooze", "hours", "digest")
-#: Why a message was held or not sent: the stages of the path, which label a metric.
-STAGES = (
-    *("severity", "route", "inhibit", "silence", "replay"),
-    *("snooze", "hours", "digest", "group"),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.domain import Alert, AlertState
 from monitor.notify.path import Path
-from monitor.notify.routes import Labels, Route, Routing
+from monitor.notify.routes import Route, Routing
 from monitor.store import Connection, alerts, outbox
 from monitor.store.outbox import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A message that time made due: its idempotency key, and why it is told."""
+
+    key: str
+    channel: str
+    why: str
+    change: str
 
 
 def reminders(
@@ -27,33 +38,33 @@ def reminders(
         labels = path.labels(alert)
         if path.held(connection, alert, labels, routing, now) is not None:
             continue
-        whole = alerts.get(connection, alert.id) or alert  # with its evidence
         since = alerts.fired_at(connection, alert.id) or alert.decided_at
         for route in routing.root.taken_by(labels):
-            yield from _escalations(path, whole, route, labels, since, now)
-            yield from _repeats(connection, path, whole, route, labels, now)
+            for due in (
+                *_escalations(alert, route, since, now),
+                *_repeats(connection, alert, route, now),
+            ):
+                # What was told stays due for as long as nobody acknowledges.
+                if not outbox.is_written(connection, due.key):
+                    whole = alerts.get(connection, alert.id) or alert  # with its evidence
+                    yield Draft(
+                        *(due.key, due.channel, alert.id, *path.render(whole, due.why)),
+                        *(outbox.PENDING, "", None),
+                        *(route.name, route.group_of(labels), due.change),
+                    )
 
 
-def _escalations(
-    path: Path, alert: Alert, route: Route, labels: Labels, since: datetime, now: datetime
-) -> Iterator[Draft]:
+def _escalations(alert: Alert, route: Route, since: datetime, now: datetime) -> Iterator[_Due]:
     for number, step in enumerate(route.escalate, 1):
         if now - since < step.after:
             continue
         why = f"nobody has acknowledged it for {_span(step.after)}"
         for channel in step.channels:
             key = f"{alert.id}:escalation:{number}:{since.timestamp():.0f}:{channel}"
-            yield _draft(path, alert, route, labels, channel, key, why, "escalation")
+            yield _Due(key, channel, why, "escalation")
 
 
-def _repeats(
-    connection: Connection,
-    path: Path,
-    alert: Alert,
-    route: Route,
-    labels: Labels,
-    now: datetime,
-) -> Iterator[Draft]:
+def _repeats(connection: Connection, alert: Alert, route: Route, now: datetime) -> Iterator[_Due]:
     if route.repeat_interval is None or route.digest is not None:
         return
     if route.opens_at(now, alert.severity) > now:
@@ -63,24 +74,7 @@ def _repeats(
         if told is None or now - told < route.repeat_interval:
             continue
         key = f"{alert.id}:repeat:{told.timestamp():.6f}:{channel}"
-        why = "reminder: nobody has acknowledged it"
-        yield _draft(path, alert, route, labels, channel, key, why, "reminder")
-
-
-def _draft(
-    path: Path,
-    alert: Alert,
-    route: Route,
-    labels: Labels,
-    channel: str,
-    key: str,
-    why: str,
-    change: str,
-) -> Draft:
-    return Draft(
-        *(key, channel, alert.id, *path.render(alert, why), outbox.PENDING, "", None),
-        *(route.name, route.group_of(labels), change),
-    )
+        yield _Due(key, channel, "reminder: nobody has acknowledged it", "reminder")
 
 
 def _span(duration: timedelta) -> str:

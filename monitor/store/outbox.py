@@ -103,6 +103,12 @@ def add(connection: Connection, draft: Draft, now: datetime) -> bool:
     return connection.execute(statement.returning(notifications.c.id), row).first() is not None
 
 
+def is_written(connection: Connection, idempotency_key: str) -> bool:
+    """Say whether a notification has been written, whatever became of it."""
+    query = select(notifications.c.id).where(notifications.c.idempotency_key == idempotency_key)
+    return connection.execute(query).first() is not None
+
+
 def is_due(connection: Connection, now: datetime) -> bool:
     """Say whether anything waits or is pending whose time has come."""
     n = notifications.c
