@@ -12,7 +12,7 @@ from models.labels import TOPICS
 from monitor.alert.absence import AbsenceRule, Of
 from monitor.alert.compound import CompoundRule
 from monitor.alert.exposure import ExposureRule
-from monitor.alert.rulefile import BUILT_IN, Place, RuleText, nearest, read_rules
+from monitor.alert.rulefile import BUILT_IN, nearest, read_rules
 from monitor.alert.ruleschema import Absence, Compound, Exposure, Story, StoryCommon, Surge, Which
 from monitor.alert.ruleset import RuleSet
 from monitor.alert.story import StoryRule
@@ -21,6 +21,7 @@ from monitor.domain import Company, Dimension, digest
 from monitor.entities.fold import fold
 from monitor.entities.relations import Relations
 from monitor.errors import ConfigError
+from monitor.yamlfile import Place, YamlFile
 
 Models = Story | Surge | Absence | Compound | Exposure
 
@@ -76,7 +77,7 @@ class _Binder:
         self.rules: dict[str, Models] = {}
         self.place_of: dict[str, str] = {}
 
-    def begin(self, file: RuleText, place: Place, rule: Models) -> None:
+    def begin(self, file: YamlFile, place: Place, rule: Models) -> None:
         self.file, self.place, self.name = file, place, rule.name
         if rule.name in self.rules:
             self._wrong(["name"], f"is given in {self.place_of[rule.name]} already; rename one")
@@ -96,7 +97,7 @@ class _Binder:
             case Exposure():
                 return self._exposure(rule)
 
-    def check_parts(self, file: RuleText, place: Place, rule: Compound) -> None:
+    def check_parts(self, file: YamlFile, place: Place, rule: Compound) -> None:
         """Parts of a compound rule are rules that speak of companies or topics."""
         self.file, self.place, self.name = file, place, rule.name
         for key in ("all", "any", "none"):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from monitor.alert.ruleschema import KINDS, Document
 from monitor.errors import ConfigError
+from monitor.yamlfile import Place, YamlFile, read_yaml
 
 BUILT_IN = Path(__file__).with_name("rules.yaml")
 LISTED = 20  # names that an error lists at most
-
-Place = Sequence[str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleText:
-    """One YAML file: its path, text and the tree of its nodes, which know their lines."""
-
-    path: Path
-    text: str
-    root: yaml.Node | None
-
-    def where(self, place: Place) -> str:
-        """Return ``FILE:LINE`` of a key, or of the nearest thing around it."""
-        return f"{self.path}:{self.line(place)}"
-
-    def line(self, place: Place) -> int:
-        """Return the line of a key, or of the nearest thing around it; from 1 on."""
-        line = 1
-        node = self.root
-        for part in place:
-            found = _child(node, part)
-            if found is None:
-                continue
-            line, node = found
-        return line
 
 
 def files_of(path: Path) -> list[Path]:
@@ -50,7 +24,7 @@ def files_of(path: Path) -> list[Path]:
     return sorted(path.glob("*.yaml")) if path.is_dir() else [path]
 
 
-def read_rules(path: Path) -> list[tuple[RuleText, Document]]:
+def read_rules(path: Path) -> list[tuple[YamlFile, Document]]:
     """Read a file, or every ``*.yaml`` of a folder in the order of their names.
 
     Raises
@@ -82,37 +56,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(names[:LISTED])}{more}" if names else "there are none"
 
 
-def _read(path: Path) -> tuple[RuleText, Document]:
-    try:
-        text = path.read_text("utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot read the rules: {error.strerror}; check [alert] rules"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise ConfigError(f"{path}:{line}: not YAML: {problem}") from None
-    file = RuleText(path, text, root)
-    if twice := list(_given_twice(file, root)):
+def _read(path: Path) -> tuple[YamlFile, Document]:
+    file = read_yaml(path, "the rules", "check [alert] rules")
+    if twice := list(_given_twice(file, file.root)):
         raise ConfigError("\n".join(twice))
-    if not isinstance(data, dict):
+    if not isinstance(file.data, dict):
         raise ConfigError(f"{path}:1: must be a mapping with the key `rules`, a list of rules")
     try:
-        return file, Document.model_validate(data)
+        return file, Document.model_validate(file.data)
     except ValidationError as error:
-        wrong = sorted(_explained(file, data, error))
+        wrong = sorted(_explained(file, file.data, error))
         raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in wrong)) from None
 
 
-def _given_twice(file: RuleText, node: yaml.Node | None) -> Iterator[str]:
+def _given_twice(file: YamlFile, node: yaml.Node | None) -> Iterator[str]:
     """YAML lets the last of two equal keys win in silence; here it is a mistake."""
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
@@ -130,7 +87,7 @@ def _given_twice(file: RuleText, node: yaml.Node | None) -> Iterator[str]:
             yield from _given_twice(file, value)
 
 
-def _explained(file: RuleText, data: Any, error: ValidationError) -> Iterator[tuple[int, str]]:
+def _explained(file: YamlFile, data: Any, error: ValidationError) -> Iterator[tuple[int, str]]:
     """Yield line and text of every mistake."""
     problems = error.errors(include_url=False)
     for problem in problems:
@@ -198,14 +155,3 @@ def _at(data: Any, place: Place) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return data
-
-
-def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
-    """Return the line and node of a key or of an element."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(part):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark.line + 1, node.value[part]
-    return None

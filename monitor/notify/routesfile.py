@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from monitor.domain import digest
 from monitor.errors import ConfigError
@@ -16,6 +15,7 @@ from monitor.notify.hours import Daily as DigestAt
 from monitor.notify.hours import Hours, read_clock, read_days, read_duration, read_zone
 from monitor.notify.match import LABELS, Matcher, read_matcher
 from monitor.notify.routes import Inhibition, Route, Routing, Step
+from monitor.yamlfile import read_yaml
 
 _TOP = ("hours", "route", "inhibit")
 _HOURS = ("days", "from", "to", "zone")
@@ -30,6 +30,7 @@ _STEP = ("after", "channels")
 STORY_EXPLAINS_SURGE = Inhibition(
     (read_matcher("kind", "story"),), (read_matcher("kind", "surge"),), ("key",)
 )
+_PART = re.compile(r"[^.\[\]]+")  # of a place as it is told: route.routes[0].match
 ROOT = {"group_by": ["company"], "group_wait": "30s", "group_interval": "5m"}
 
 
@@ -56,26 +57,12 @@ def read_routes(path: Path, channels: frozenset[str]) -> Routing:
 
 class _File:
     def __init__(self, path: Path, channels: frozenset[str]) -> None:
-        self.path = path
+        self.file = read_yaml(path, "the routes", "check [notify] routes")
         self.channels = channels
-        self.lines: dict[str, int] = {}
         self.hours: dict[str, Hours] = {}
 
     def read(self) -> Routing:
-        try:
-            text = self.path.read_text("utf-8")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            data = yaml.safe_load(text)
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.path}: the routes file cannot be read ({error})") from None
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise ConfigError(
-                f"{self.path}:{line}: not YAML: {getattr(error, 'problem', error)}"
-            ) from None
-        self._mark("", node)
-        top = self._mapping("", data, _TOP)
+        top = self._mapping("", self.file.data, _TOP)
         for name, raw in self._mapping("hours", top.get("hours") or {}, None).items():
             self.hours[str(name)] = self._hours(f"hours.{name}", raw)
         if "route" not in top:
@@ -89,7 +76,7 @@ class _File:
                 self._inhibition(f"inhibit[{at}]", raw)
                 for at, raw in enumerate(self._list("inhibit", top["inhibit"]))
             )
-        return Routing(self._route("route", root, Route(), ROOT), inhibit, digest(text))
+        return Routing(self._route("route", root, Route(), ROOT), inhibit, digest(self.file.text))
 
     def _route(
         self, where: str, raw: object, parent: Route, defaults: Mapping[str, Any] | None = None
@@ -229,20 +216,9 @@ class _File:
         return raw
 
     def _fail(self, where: str, what: str) -> None:
-        line = self.lines.get(where) or self.lines.get(where.rpartition(".")[0]) or 1
-        raise ConfigError(f"{self.path}:{line}: {where + ': ' if where else ''}{what}")
-
-    def _mark(self, where: str, node: yaml.Node | None) -> None:
-        """Note on which line each key stands."""
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                place = f"{where}.{key.value}".lstrip(".")
-                self.lines[place] = key.start_mark.line + 1
-                self._mark(place, value)
-        elif isinstance(node, yaml.SequenceNode):
-            for at, value in enumerate(node.value):
-                self.lines[f"{where}[{at}]"] = value.start_mark.line + 1
-                self._mark(f"{where}[{at}]", value)
+        parts = _PART.findall(where)
+        place = [int(part) if part.isdigit() else part for part in parts]
+        raise ConfigError(f"{self.file.where(place)}: {where + ': ' if where else ''}{what}")
 
 
 def _daily(raw: Any) -> DigestAt:

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from monitor.entities.fold import fold, is_unspaced
 from monitor.errors import ConfigError
 from monitor.stories.literals import required_literals
 from monitor.stories.rules import STAGE_PLACES, Grade, PackFile, RiskPattern, RiskRule
+from monitor.yamlfile import read_yaml
 
 POLARITIES = ("negative", "any", "either", "positive")
 ABOUT = ("any", "before", "after")
@@ -103,25 +102,8 @@ def read_pack(path: Path) -> PackFile:
 
 
 def _load(path: Path) -> tuple[str, Mapping[str, Any]]:
-    try:
-        text = path.read_text("utf-8")
-        data = yaml.safe_load(text)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot read the risk pack: {error.strerror}; check the path"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise ConfigError(
-            f"{path}:{line}: not YAML: {problem}; put patterns in single quotes"
-        ) from None
-    return text, _mapping(f"{path}", data, _TOP)
+    file = read_yaml(path, "the risk pack", "check the path", "put patterns in single quotes")
+    return file.text, _mapping(f"{path}", file.data, _TOP)
 
 
 def _rules(path: Path, top: Mapping[str, Any]) -> Sequence[object]:
