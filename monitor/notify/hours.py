@@ -77,13 +77,11 @@ class Daily:
         >>> Daily(time(7, 30), ZoneInfo("UTC")).next(datetime(2026, 1, 5, 7, 30, tzinfo=UTC)).isoformat()
         '2026-01-06T07:30:00+00:00'
         """
-        local = moment.astimezone(self.zone)
-        for ahead in (0, 1, 2):
-            day = (local + timedelta(days=ahead)).date()
-            due = datetime.combine(day, self.at, self.zone)
-            if due > moment:
-                return due
-        raise AssertionError("a day has no such time")  # pragma: no cover
+        today = moment.astimezone(self.zone).date()
+        due = datetime.combine(today, self.at, self.zone)
+        if due > moment:
+            return due
+        return datetime.combine(today + timedelta(days=1), self.at, self.zone)
 
 
 def read_clock(text: object) -> time:
