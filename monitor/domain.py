@@ -160,6 +160,8 @@ class ClassifiedArticle:
     classified_at: datetime  # wall clock, also in a replay
     # Heads whose answer is less sure than the bundle's threshold: a person should look.
     unsure: tuple[str, ...] = ()
+    # Number of the watchlist whose companies were looked for (`monitor.store.companies`).
+    watchlist: int = 0
 
     @property
     def company_ids(self) -> tuple[str, ...]:

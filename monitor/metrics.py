@@ -84,6 +84,12 @@ class Metrics:
             ["span"],
             SPAN_BUCKETS_S,
         )
+        self.watchlist = self._reloads("foreshock_watchlist", "the watchlist")
+        self.watchlist_number = self._gauge(
+            "foreshock_watchlist_number",
+            "Number of the watchlist in use; a change counts it up.",
+            [],
+        )
         self.routes = self._reloads("foreshock_notify_routes", "the routes of notifications")
         self.held = self._counter(
             "foreshock_notify_held_total",

@@ -111,6 +111,8 @@ class StageLoop:
         The outside.
     stop
         Set from elsewhere to end the loop after the batch in hand.
+    before
+        Called before every turn: what a stage knows may have changed.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class StageLoop:
         clock: Clock,
         metrics: Metrics,
         stop: threading.Event,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self.spec = spec
         self.stage = stage
@@ -130,6 +133,7 @@ class StageLoop:
         self.clock = clock
         self.metrics = metrics
         self.stop = stop
+        self.before = before
 
     def run(self) -> None:
         """Run until stopped, or until a head stage has no more turns."""
@@ -165,6 +169,7 @@ class StageLoop:
         self, append: Append, flush: Flush, reader: StreamReader | None
     ) -> Effects | None:
         """Give the stage a turn without records: all turns of a head, and what only time makes due."""
+        self._patiently(self.before, reader)
         effects = self._patiently(lambda: self.stage.process(()), reader)
         if effects is not None:
             done = self._patiently(lambda: self._apply(effects, append, flush), reader)
@@ -175,6 +180,7 @@ class StageLoop:
         self, records: Sequence[Record], append: Append, flush: Flush, reader: StreamReader
     ) -> bool:
         """Steps 2 to 7 for one batch; ``False`` when stopped before the batch was done."""
+        self._patiently(self.before, reader)
         self.metrics.records.labels(self.spec.name).inc(len(records))
         with self.metrics.batches.labels(self.spec.name).time():
             inputs, undecodable = self._decode(records)

@@ -1,7 +1,8 @@
-"""Files that are read again when they change: alert rules, routes.
+"""Files that are read again when they change: alert rules, routes, the watchlist.
 
 As Prometheus does it: a file that is wrong leaves what was read before in use, says so once in the log, and
-two gauges tell when the last reload was and whether it worked; a third is a hash of what is in use.
+two gauges tell when the last reload was and whether it worked; a third is a hash of what is in use. What is
+wrong only beside another file is tried again until it fits.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Followed(Generic[T]):
         self._hash_of = hash_of
         self._stamp = self._look()
         self._looked_at = wall.now()
+        self._wrong = ""
         self.value = load()
         self._tell(ok=True)
 
@@ -75,7 +77,7 @@ class Followed(Generic[T]):
         if now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
             stamp = self._look()
-            if stamp != self._stamp:
+            if stamp != self._stamp or self._wrong:
                 self._stamp = stamp
                 self._reload()
         return self.value
@@ -84,9 +86,12 @@ class Followed(Generic[T]):
         try:
             self.value = self._load()
         except ConfigError as error:
-            log.error("not reloaded, what was read before stays in use: %s", error)
+            if str(error) != self._wrong:
+                log.error("not reloaded, what was read before stays in use: %s", error)
+            self._wrong = str(error)
             self._tell(ok=False)
             return
+        self._wrong = ""
         log.info("reloaded: %s", ", ".join(str(file) for file in self._files()))
         self._tell(ok=True)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from monitor.aggregate.stage import AggregateStage
 from monitor.aggregate.weights import Scale, lists_of
@@ -21,15 +22,20 @@ from monitor.collect.sources import open_source
 from monitor.collect.stage import CollectStage
 from monitor.domain import Company
 from monitor.entities.relations import load_relations
-from monitor.entities.watchlist import Watchlist, load_reference, load_watchlist
+from monitor.entities.watchlist import Watchlist, load_reference
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics
 from monitor.pipeline import STAGES, Stage, StageLoop
 from monitor.schedule import Housekeeping, Retention
 from monitor.settings import Settings
-from monitor.store import Store, companies
+from monitor.store import Store
 from monitor.stream import open_broker
 from monitor.stream.port import Broker
+from monitor.watching import Watching
+
+if TYPE_CHECKING:
+    from monitor.entities.resolver import Resolver
+    from monitor.notify.path import Path
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +53,11 @@ class Outside:
     wall: Clock
     metrics: Metrics
     holder: str
-    companies: tuple[Company, ...]
+    watching: Watching
+
+    @property
+    def companies(self) -> tuple[Company, ...]:
+        return self.watching.value.companies
 
 
 def open_outside(
@@ -59,25 +69,25 @@ def open_outside(
     streams = {spec.reads for spec in STAGES.values() if spec.reads}
     streams |= {name for spec in STAGES.values() for name in spec.writes}
     broker.create({name: settings.stream.partitions for name in sorted(streams)})
-    if settings.watchlist.path is not None:
-        watchlist = load_watchlist(settings.watchlist.path)
-        for warning in watchlist.warnings:
-            log.warning("%s", warning)
-        watched = watchlist.companies
-        with store.write() as connection:
-            companies.replace(connection, watched)
-    else:
-        watched = companies.load(store)  # another process may have been told
     wall = SystemClock()
+    metrics = metrics or Metrics()
+    watching = Watching(
+        settings.watchlist,
+        store,
+        wall,
+        metrics,
+        lambda companies: load_rules(settings.alert.rules, world_of(settings, companies)),
+        live=clock is None,
+    )
     return Outside(
         settings=settings,
         broker=broker,
         store=store,
         clock=clock or wall,
         wall=wall,
-        metrics=metrics or Metrics(),
+        metrics=metrics,
         holder=f"{socket.gethostname()}:{os.getpid()}",
-        companies=watched,
+        watching=watching,
     )
 
 
@@ -115,6 +125,8 @@ class Service:
             if name not in STAGES:
                 raise ConfigError(f"no stage {name!r}; stages are {', '.join(STAGES)}")
             self.stages[name] = _MAKE[name](outside, sources, send)
+        self._send = send
+        self._watchlists = dict.fromkeys(self.stages, outside.watching.value.number)
         settings = outside.settings
         self._housekeeping = None
         if housekeeping:
@@ -171,6 +183,7 @@ class Service:
             outside.clock,
             outside.metrics,
             self.stop,
+            lambda: self._follow(name),
         )
         try:
             loop.run()
@@ -181,6 +194,18 @@ class Service:
             self.stop.set()
         finally:
             self.running.discard(name)
+
+    def _follow(self, name: str) -> None:
+        """Let a stage have the watchlist of now, in its own thread and between two of its turns."""
+        watched = self.outside.watching.refresh()
+        if watched.number == self._watchlists[name]:
+            return
+        self._watchlists[name] = watched.number
+        if name in _WATCH:
+            try:
+                _WATCH[name](self.outside, self.stages[name], self._send)
+            except ConfigError as error:
+                log.error("stage %s keeps the watchlist it has: %s", name, error)
 
 
 def _collect(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
@@ -202,8 +227,8 @@ def _collect(outside: Outside, sources: Sequence[Source] | None, send: bool) -> 
 def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
     # Here, so that a process without this stage never loads the model's libraries.
     from models.routing import Router
+    from monitor.classify.backlog import Backlog
     from monitor.classify.stage import ClassifyStage
-    from monitor.entities.resolver import Resolver
     from monitor.stories.risk import RiskPack
 
     model = outside.settings.model
@@ -215,22 +240,44 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
             ", ".join(classifier.bundle.languages),
             classifier.engine_reason,
         )
+    days = outside.settings.watchlist.read_again_days
+    backlog = Backlog(
+        outside.store, outside.holder, outside.clock, outside.wall, timedelta(days=days)
+    )
     return ClassifyStage(
         router,
-        Resolver(
-            outside.companies,
-            load_reference(outside.settings.watchlist.reference, outside.companies),
-        ),
+        *_resolver(outside),
         RiskPack.load(outside.settings.story.pack),
         outside.wall,
         outside.metrics,
+        backlog if outside.watching.live and days else None,
     )
 
 
+def _watch_classify(outside: Outside, stage: Any, send: bool) -> None:
+    stage.watch(*_resolver(outside))
+
+
+def _resolver(outside: Outside) -> tuple[Resolver, int]:
+    """Return what finds the companies of the watchlist in use, and its number."""
+    from monitor.entities.resolver import Resolver
+
+    watched = outside.watching.value
+    others = load_reference(outside.settings.watchlist.reference, watched.companies)
+    return Resolver(watched.companies, others), watched.number
+
+
 def _aggregate(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
-    scale = Scale(outside.settings.trends.weights, lists_of(outside.companies))
     # Which of them concern a rule, the alert stage says: its rules may change.
-    return AggregateStage(may_concern, outside.wall.now, outside.metrics, scale)
+    return AggregateStage(may_concern, outside.wall.now, outside.metrics, _scale(outside))
+
+
+def _watch_aggregate(outside: Outside, stage: Any, send: bool) -> None:
+    stage.watch(_scale(outside))
+
+
+def _scale(outside: Outside) -> Scale:
+    return Scale(outside.settings.trends.weights, lists_of(outside.companies))
 
 
 def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
@@ -240,7 +287,7 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
         outside.store,
         outside.broker,
         rules_in_use(outside),
-        names_of(outside),
+        names_of(outside.settings, outside.companies),
         outside.holder,
         outside.clock,
         outside.wall,
@@ -248,21 +295,25 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
     )
 
 
-def names_of(outside: Outside) -> Names:
+def _watch_alert(outside: Outside, stage: Any, send: bool) -> None:
+    stage.watch(rules_in_use(outside), names_of(outside.settings, outside.companies))
+
+
+def names_of(settings: Settings, companies: tuple[Company, ...]) -> Names:
     """Return what rules have to know of companies and events."""
     from monitor.entities.states import states_among
     from monitor.stories.risk import RiskPack
 
-    pack = RiskPack.load(outside.settings.story.pack)
+    pack = RiskPack.load(settings.story.pack)
     rules = pack.rules.values()
     return Names(
-        companies={company.id: company.name for company in outside.companies},
+        companies={company.id: company.name for company in companies},
         episodes=pack.episodes,
         two_sided=frozenset(rule.event for rule in rules if rule.polarity == "any"),
         any_tone=frozenset(rule.event for rule in rules if rule.polarity == "either"),
         about={rule.id: rule.about for rule in rules},
         companies_only=pack.companies_only,
-        states=states_among(outside.companies),
+        states=states_among(companies),
         ignores=pack.ignores,
     )
 
@@ -295,17 +346,15 @@ def world_of(settings: Settings, companies: tuple[Company, ...]) -> World:
 
 
 def _notify(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
-    from monitor.notify.build import build_heartbeat, build_path, follow_routes, open_channels
+    from monitor.notify.build import build_heartbeat, follow_routes, open_channels
     from monitor.notify.delivery import Delivery
     from monitor.notify.stage import NotifyStage
-    from monitor.stories.risk import RiskPack
 
     settings = outside.settings.notify
     channels = open_channels(settings)
-    families = RiskPack.load(outside.settings.story.pack).families
     return NotifyStage(
         outside.store,
-        build_path(settings, outside.companies, families, send),
+        _path(outside, send),
         follow_routes(settings, frozenset(channels), outside.wall, outside.metrics),
         Delivery(outside.store, channels, outside.wall, outside.metrics),
         build_heartbeat(settings, outside.store, outside.wall, outside.metrics) if send else None,
@@ -315,10 +364,30 @@ def _notify(outside: Outside, sources: Sequence[Source] | None, send: bool) -> S
     )
 
 
+def _watch_notify(outside: Outside, stage: Any, send: bool) -> None:
+    stage.watch(_path(outside, send))
+
+
+def _path(outside: Outside, send: bool) -> Path:
+    from monitor.notify.build import build_path
+    from monitor.stories.risk import RiskPack
+
+    families = RiskPack.load(outside.settings.story.pack).families
+    return build_path(outside.settings.notify, outside.companies, families, send)
+
+
 _MAKE: Mapping[str, Callable[[Outside, Sequence[Source] | None, bool], Stage]] = {
     "collect": _collect,
     "classify": _classify,
     "aggregate": _aggregate,
     "alert": _alert,
     "notify": _notify,
+}
+
+# What a stage does when the watchlist has changed.
+_WATCH: Mapping[str, Callable[[Outside, Any, bool], None]] = {
+    "classify": _watch_classify,
+    "aggregate": _watch_aggregate,
+    "alert": _watch_alert,
+    "notify": _watch_notify,
 }

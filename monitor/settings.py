@@ -144,6 +144,12 @@ class WatchlistSettings(Section):
         description="CSV: `from`, `kind` (`supplier`, `lender`, `peer`), `to`, companies of the "
         "watchlist. Checked, and of use to rules that ask for it; no alert by itself.",
     )
+    read_again_days: float = Field(
+        30,
+        ge=0,
+        description="When the watchlist changes, stored articles of so many days are searched for its "
+        "companies again, in the background; 0: none.",
+    )
 
 
 class SourceSettings(Section):

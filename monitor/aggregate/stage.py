@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import pandas as pd
+
 from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
 from monitor.aggregate.weights import Scale, move
 from monitor.domain import ClassifiedArticle
@@ -49,6 +51,10 @@ class AggregateStage:
         self.metrics = metrics
         self.scale = scale or Scale()
 
+    def watch(self, scale: Scale) -> None:
+        """Take the lists of another watchlist."""
+        self.scale = scale
+
     def process(self, batch: Sequence[Input]) -> Effects:
         if not batch:
             return Effects()
@@ -78,6 +84,9 @@ class AggregateStage:
         new = {(item.article.id, item.article.revision) for item in fresh}
         touched: dict[int, Progress] = {}
         for body in bodies:
+            if body.origin is None:
+                self.metrics.stored.labels("read_again").inc()
+                continue
             partition, offset = body.origin.partition, body.origin.offset
             state = touched.get(partition) or states.get((ARTICLES, partition))
             state = state or Progress(STAGE, ARTICLES, partition)
@@ -102,10 +111,26 @@ class AggregateStage:
 
 
 def count(connection: Connection, items: Sequence[ClassifiedArticle], scale: Scale) -> Added:
-    """Store articles and add those that are new to buckets and publishers, each report's weight once."""
+    """Store articles and add those that are new to buckets and publishers, each report's weight once.
+
+    Of those that are stored already, what a later watchlist finds in them replaces what an earlier one did.
+    """
+    amended = articles.amend(connection, items)
+    if amended:
+        # First out, then in: an article's weight has the lists of the watchlist that it was counted with.
+        out = _moved(connection, scale, Added([], [], [each.before for each in amended]))
+        back = _moved(connection, scale, Added([], [each.after for each in amended], []))
+        _book(connection, pd.concat([out, back], ignore_index=True))
     added = articles.add(connection, items)
-    frame = contributions(added.counted, added.displaced, move(connection, scale, added))
+    _book(connection, _moved(connection, scale, added))
+    return added
+
+
+def _moved(connection: Connection, scale: Scale, added: Added) -> pd.DataFrame:
+    return contributions(added.counted, added.displaced, move(connection, scale, added))
+
+
+def _book(connection: Connection, frame: pd.DataFrame) -> None:
     if not frame.empty:
         buckets.add(connection, bucket_rows(frame))
         buckets.add_publishers(connection, publisher_rows(frame))
-    return added

@@ -73,6 +73,11 @@ class AlertStage:
     def rules(self) -> RuleSet:
         return self.book.value
 
+    def watch(self, book: RuleBook, names: Names) -> None:
+        """Take the rules and names of another watchlist."""
+        self.book, self.names = book, names
+        self._surging = Surging(names, self.metrics)
+
     def process(self, batch: Sequence[Input]) -> Effects:
         with self.store.write() as connection:
             if not leases.hold(connection, STAGE, self.holder, self.wall.now(), LEASE_S):

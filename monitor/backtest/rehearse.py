@@ -7,7 +7,7 @@ the order they came, into a store that is thrown away. What is read from is not 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,7 +107,7 @@ def rehearse(
     done = 0
     with TemporaryDirectory(prefix="foreshock-rules-") as folder:
         outside = open_outside(throwaway(settings, Path(folder)), ReplayClock(None))
-        desk = _Desk(replace(outside, companies=companies), rules)
+        desk = _Desk(outside, rules, companies)
         try:
             with store.read() as connection:
                 total = articles.count_ingested(connection, begin, end)
@@ -127,14 +127,14 @@ def rehearse(
 class _Desk:
     """The aggregate and the alert stage over the throwaway store."""
 
-    def __init__(self, outside: Outside, rules: RuleSet) -> None:
+    def __init__(self, outside: Outside, rules: RuleSet, companies: tuple[Company, ...]) -> None:
         self.outside = outside
         self.aggregate = AggregateStage(may_concern, outside.wall.now, outside.metrics)
         self.alert = AlertStage(
             outside.store,
             outside.broker,
             rule_book(lambda: rules, None, outside.wall, outside.metrics),
-            names_of(outside),
+            names_of(outside.settings, companies),
             outside.holder,
             outside.clock,
             outside.wall,

@@ -9,6 +9,7 @@ from datetime import datetime
 from models.classifier import Prediction
 from models.routing import Router
 from models.text import model_input
+from monitor.classify.backlog import Backlog
 from monitor.clock import Clock
 from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
 from monitor.entities.resolver import Resolver
@@ -18,36 +19,55 @@ from monitor.stories.risk import RiskPack
 from monitor.stream.codec import CLASSIFIED, Classified, Origin
 from monitor.stream.port import Message
 
+TARGET = "target"  # the head that is asked about a company
+
 
 class ClassifyStage:
-    """Names the companies, the topic, the sentiment and the risk events of every article."""
+    """Names the companies, the topic, the sentiment and the risk events of every article.
+
+    Parameters
+    ----------
+    watchlist
+        Number of the watchlist that the resolver knows.
+    backlog
+        Stored articles whose companies are of an earlier watchlist; read again when nothing else waits.
+    """
 
     def __init__(
         self,
         router: Router,
         resolver: Resolver,
+        watchlist: int,
         risks: RiskPack,
         wall: Clock,
         metrics: Metrics,
+        backlog: Backlog | None = None,
     ) -> None:
         self.router = router
         self.resolver = resolver
         self.risks = risks
         self.wall = wall
         self.metrics = metrics
+        self.watchlist = watchlist
+        self.backlog = backlog
         self._collect_span = metrics.spans.labels("collect")
         self._classify_span = metrics.spans.labels("classify")
 
+    def watch(self, resolver: Resolver, watchlist: int) -> None:
+        """Look for the companies of another watchlist from now on."""
+        self.resolver, self.watchlist = resolver, watchlist
+
     def process(self, batch: Sequence[Input]) -> Effects:
         if not batch:
-            return Effects()
+            return self._read_again()
         articles: list[Article] = [entry.body for entry in batch]
         texts = [model_input(article.title, article.lead) for article in articles]
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
-            languages = [None if a.language == "und" else a.language for a in articles]
+            languages = [_language(article) for article in articles]
             predictions = self.router.predict(texts, languages)
-            named = self._towards(texts, languages, found, predictions)
+            read = [prediction.read for prediction in predictions]
+            named, doubts = self._towards(texts, languages, found, read)
         now = self.wall.now()
         self._measure(batch, now)
         messages = [
@@ -55,18 +75,41 @@ class ClassifyStage:
                 article.id,
                 CLASSIFIED.encode(
                     Classified(
-                        self._classified(article, prediction, mentions, now),
+                        self._classified(article, prediction, mentions, doubt, now),
                         Origin(entry.record.partition, entry.record.offset),
                     )
                 ),
             )
-            for entry, article, prediction, mentions in zip(
-                batch, articles, predictions, named, strict=True
+            for entry, article, prediction, mentions, doubt in zip(
+                batch, articles, predictions, named, doubts, strict=True
             )
         ]
-        read = sum(prediction.read for prediction in predictions)
-        self.metrics.predictions.labels("read").inc(read)
-        self.metrics.predictions.labels("not_read").inc(len(predictions) - read)
+        self.metrics.predictions.labels("read").inc(sum(read))
+        self.metrics.predictions.labels("not_read").inc(len(read) - sum(read))
+        return Effects(outputs={CLASSIFIEDS: messages})
+
+    def _read_again(self) -> Effects:
+        """Look for the companies in some stored articles; what else was read of them stays."""
+        items = [] if self.backlog is None else self.backlog.take(self.watchlist)
+        if not items:
+            return Effects()
+        found = [self.resolver.resolve(i.article.title, i.article.lead) for i in items]
+        named, doubts = self._towards(
+            [model_input(item.article.title, item.article.lead) for item in items],
+            [_language(item.article) for item in items],
+            found,
+            [item.topic is not None or item.sentiment is not None for item in items],
+        )
+        messages = []
+        for item, mentions, doubt in zip(items, named, doubts, strict=True):
+            unsure = {head for head in item.unsure if head != TARGET} | doubt
+            again = replace(
+                item,
+                mentions=mentions,
+                unsure=tuple(sorted(unsure)),
+                watchlist=self.watchlist,
+            )
+            messages.append(Message(item.article.id, CLASSIFIED.encode(Classified(again, None))))
         return Effects(outputs={CLASSIFIEDS: messages})
 
     def _towards(
@@ -74,17 +117,26 @@ class ClassifyStage:
         texts: Sequence[str],
         languages: Sequence[str | None],
         found: Sequence[tuple[Mention, ...]],
-        predictions: list[Prediction],
-    ) -> Sequence[tuple[Mention, ...]]:
-        """Ask the model about each company named in the texts that it reads; note where it is unsure."""
+        read: Sequence[bool],
+    ) -> tuple[Sequence[tuple[Mention, ...]], Sequence[frozenset[str]]]:
+        """Ask the model about each company named in the texts that it reads.
+
+        Returns
+        -------
+        mentions
+            Of each text, with what the model says of them.
+        unsure
+            Of each text, the heads that are unsure of a company.
+        """
+        unsure: list[frozenset[str]] = [frozenset()] * len(texts)
         if not self.router.reads_targets:
-            return found
+            return found, unsure
         asked: list[tuple[int, str]] = []
-        for number, (mentions, prediction) in enumerate(zip(found, predictions, strict=True)):
-            if prediction.read:
+        for number, mentions in enumerate(found):
+            if read[number]:
                 asked += [(number, name) for name in {m.company_id: None for m in mentions}]
         if not asked:
-            return found
+            return found, unsure
         answers = self.router.predict_targets(
             [texts[n] for n, _ in asked],
             [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
@@ -92,11 +144,8 @@ class ClassifyStage:
         )
         towards = dict(zip(asked, answers, strict=True))
         for (number, _), answer in towards.items():
-            if answer.unsure:
-                predictions[number] = replace(
-                    predictions[number], unsure=predictions[number].unsure | answer.unsure
-                )
-        return [
+            unsure[number] |= answer.unsure
+        named = [
             tuple(
                 replace(mention, sentiment=said.sentiment, score=said.score)
                 if (said := towards.get((number, mention.company_id)))
@@ -105,12 +154,14 @@ class ClassifyStage:
             )
             for number, mentions in enumerate(found)
         ]
+        return named, unsure
 
     def _classified(
         self,
         article: Article,
         prediction: Prediction,
         mentions: tuple[Mention, ...],
+        doubt: frozenset[str],
         now: datetime,
     ) -> ClassifiedArticle:
         unread_by = self.router.main.bundle
@@ -127,7 +178,8 @@ class ClassifyStage:
             model_version=prediction.model_version or unread_by.model_version,
             bundle_hash=prediction.bundle_hash or unread_by.hash,
             classified_at=now,
-            unsure=tuple(sorted(prediction.unsure)),
+            unsure=tuple(sorted(prediction.unsure | doubt)),
+            watchlist=self.watchlist,
         )
 
     def _risks(self, article: Article, prediction: Prediction) -> tuple[RiskMatch, ...]:
@@ -146,3 +198,7 @@ class ClassifyStage:
             self._collect_span.observe(max(0.0, published_s))
             waited_s = now.timestamp() - entry.record.appended_at_ms / 1000
             self._classify_span.observe(max(0.0, waited_s))
+
+
+def _language(article: Article) -> str | None:
+    return None if article.language == "und" else article.language

@@ -18,6 +18,7 @@ from monitor.cli.data import data_app
 from monitor.cli.entities import entities_app
 from monitor.cli.notify import notify_app, silence_app
 from monitor.cli.rules import rules_app
+from monitor.cli.watchlist import watchlist_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ for command in news.PROCESSES:
     app.command(hidden=True)(command)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(watchlist_app, name="watchlist")
 app.add_typer(entities_app, name="entities")
 app.add_typer(rules_app, name="rules")
 app.add_typer(operate.db, name="db")

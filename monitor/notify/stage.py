@@ -61,6 +61,10 @@ class NotifyStage:
         self.metrics = metrics
         self._ticked_at = self._reminded_at = EPOCH
 
+    def watch(self, path: Path) -> None:
+        """Decide by another watchlist from now on."""
+        self.path = path
+
     def process(self, batch: Sequence[Input]) -> Effects:
         changes: list[AlertChange] = [entry.body for entry in batch]
         routing = self.routing()

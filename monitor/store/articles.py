@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,9 @@ from sqlalchemy import (
     FromClause,
     RowMapping,
     and_,
+    bindparam,
     case,
+    delete,
     func,
     select,
     text,
@@ -41,6 +43,15 @@ COARSE_US = 600 * 1_000_000  # ten minutes
 
 # Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
 KEYS_PER_QUERY = 10_000
+MAX_NUMBER = 2**31 - 1  # of a watchlist
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """Two readings of one stored revision."""
+
+    before: ClassifiedArticle
+    after: ClassifiedArticle
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +75,8 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
         ``fresh``: what was inserted, in the order given. ``counted`` of those: what is now current.
         ``displaced``: what was current before and is no more.
     """
-    unique: dict[tuple[str, str], ClassifiedArticle] = {}
-    for item in items:
-        unique.setdefault((item.article.id, item.article.revision), item)
-    if connection.dialect.name == "postgresql":
-        # Two writers would each see no revision of an id yet, and make two of them current.
-        connection.execute(text("LOCK TABLE articles IN SHARE ROW EXCLUSIVE MODE"))
+    unique = _unique(items)
+    _lock(connection)
     known, before = _revisions(connection, list({id_ for id_, _ in unique}))
     fresh = [item for key, item in unique.items() if key not in known]
     if not fresh:
@@ -101,6 +108,108 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
     if named:
         connection.execute(insert(connection, mentions).on_conflict_do_nothing(), named)
     return Added(fresh, counted, displaced)
+
+
+def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Amended]:
+    """Give stored revisions the companies that a later watchlist finds in them.
+
+    Whatever else was read of them stays as it is. Those that are not stored, or whose companies are of the
+    same watchlist or a later one, are left alone: it makes no difference in which order readings come.
+
+    Returns
+    -------
+    list of Amended
+        The current revisions among them, before and after.
+    """
+    unique = _unique(items)
+    _lock(connection)
+    ids = list({id_ for id_, _ in unique})
+    numbers: dict[tuple[str, str], int] = {}
+    for begin in range(0, len(ids), KEYS_PER_QUERY):
+        columns = (articles.c.id, articles.c.revision, articles.c.watchlist)
+        part = articles.c.id.in_(ids[begin : begin + KEYS_PER_QUERY])
+        for row in connection.execute(select(*columns).where(part)):
+            numbers[(row.id, row.revision)] = row.watchlist
+    later = [key for key, item in unique.items() if item.watchlist > numbers.get(key, MAX_NUMBER)]
+    if not later:
+        return []
+    amended = []
+    for before in get(connection, later):
+        read = unique[(before.article.id, before.article.revision)]
+        after = replace(
+            before, mentions=read.mentions, unsure=read.unsure, watchlist=read.watchlist
+        )
+        amended.append(Amended(before, after))
+    keys = [{"b_id": id_, "b_revision": revision} for id_, revision in later]
+    connection.execute(
+        delete(mentions).where(
+            mentions.c.article_id == bindparam("b_id"),
+            mentions.c.revision == bindparam("b_revision"),
+        ),
+        keys,
+    )
+    named = [row for each in amended for row in _mention_rows(each.after)]
+    if named:
+        connection.execute(insert(connection, mentions), named)
+    connection.execute(
+        update(articles)
+        .where(articles.c.id == bindparam("b_id"), articles.c.revision == bindparam("b_revision"))
+        .values(watchlist=bindparam("b_watchlist"), unsure=bindparam("b_unsure")),
+        [
+            {
+                "b_id": each.after.article.id,
+                "b_revision": each.after.article.revision,
+                "b_watchlist": each.after.watchlist,
+                "b_unsure": ",".join(each.after.unsure),
+            }
+            for each in amended
+        ],
+    )
+    _, newest = _revisions(connection, list({id_ for id_, _ in later}))
+    return [
+        each
+        for each in amended
+        if newest.get(each.after.article.id, (None, None))[1] == each.after.article.revision
+    ]
+
+
+def of_earlier_watchlists(
+    connection: Connection,
+    number: int,
+    since: datetime,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+) -> list[ClassifiedArticle]:
+    """Return current articles whose companies are of a watchlist before this one, the newest first.
+
+    Parameters
+    ----------
+    since
+        Only what was ingested then or later.
+    after
+        Ingest time and id of the last one of the page before.
+    """
+    where = [
+        articles.c.watchlist < number,
+        articles.c.ingested_us >= to_micros(since),
+        articles.c.current,
+    ]
+    place = tuple_(articles.c.ingested_us, articles.c.id)
+    if after is not None:
+        where.append(place < (to_micros(after[0]), after[1]))
+    order = (articles.c.ingested_us.desc(), articles.c.id.desc())
+    query = select(articles).where(*where).order_by(*order).limit(limit)
+    return _items(connection, connection.execute(query).mappings().all())
+
+
+def count_of_earlier_watchlists(connection: Connection, number: int, since: datetime) -> int:
+    """Return how many articles `of_earlier_watchlists` has."""
+    query = select(func.count()).where(
+        articles.c.watchlist < number,
+        articles.c.ingested_us >= to_micros(since),
+        articles.c.current,
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[ClassifiedArticle]:
@@ -335,6 +444,23 @@ def newest(store: Store) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
+def _unique(items: Iterable[ClassifiedArticle]) -> dict[tuple[str, str], ClassifiedArticle]:
+    """Return one reading of each revision: the first of those by the latest watchlist."""
+    unique: dict[tuple[str, str], ClassifiedArticle] = {}
+    for item in items:
+        key = (item.article.id, item.article.revision)
+        if key not in unique or item.watchlist > unique[key].watchlist:
+            unique[key] = item
+    return unique
+
+
+def _lock(connection: Connection) -> None:
+    """Let nobody else add articles until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        # Two writers would each see no revision of an id yet, and make two of them current.
+        connection.execute(text("LOCK TABLE articles IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def _age(item: ClassifiedArticle) -> tuple[datetime, str]:
     return item.article.ingested_at, item.article.revision
 
@@ -408,6 +534,7 @@ def _row(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
         "model_version": item.model_version,
         "bundle_hash": item.bundle_hash,
         "unsure": ",".join(item.unsure),
+        "watchlist": item.watchlist,
     }
 
 
@@ -462,4 +589,5 @@ def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
         bundle_hash=row["bundle_hash"],
         classified_at=from_micros(row["classified_us"]),
         unsure=tuple(filter(None, row["unsure"].split(","))),
+        watchlist=row["watchlist"],
     )

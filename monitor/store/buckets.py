@@ -156,6 +156,7 @@ def expire(connection: Connection, grain: Grain, before: datetime) -> int:
 def _accumulate(
     connection: Connection, table: Table, frame: pd.DataFrame, sums: tuple[str, ...]
 ) -> None:
+    frame = frame[(frame[list(sums)] != 0).any(axis=1)]
     if frame.empty:
         return
     keys = [column.name for column in table.primary_key.columns]

@@ -64,8 +64,11 @@ articles = Table(
     Column("model_version", Text, nullable=False),
     Column("bundle_hash", Text, nullable=False),
     Column("unsure", Text, nullable=False, server_default=text("''")),  # heads, joined by commas
+    # Whose companies its mentions are: a number of `watchlists`.
+    Column("watchlist", Integer, nullable=False, server_default=text("0")),
     Index(None, "published_us"),
     Index(None, "ingested_us"),
+    Index(None, "watchlist", "ingested_us"),
     sqlite_with_rowid=False,
 )
 
@@ -149,6 +152,16 @@ companies = Table(
     Column("sector", Text),
     Column("country", Text),
     Column("groups", JSON(none_as_null=True)),
+)
+
+# Every watchlist there was; ``companies`` holds those of the last.
+watchlists = Table(
+    "watchlists",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("hash", String(64), nullable=False),  # of companies and reference lists
+    Column("companies", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),  # wall clock
 )
 
 # Story alerts begin as signals: written with the article, consumed by the alert stage.

@@ -32,10 +32,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """A record of ``news.classified``."""
+    """A record of ``news.classified``.
+
+    ``origin`` is ``None`` where a stored article was read again.
+    """
 
     item: ClassifiedArticle
-    origin: Origin
+    origin: Origin | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from monitor.alert.stage import AlertStage
 from monitor.alert.story import Names, StoryRule
 from monitor.alert.surge import SurgeRule
 from monitor.domain import (
+    EPOCH,
     OPEN_STATES,
     Article,
     ClassifiedArticle,
@@ -136,7 +137,8 @@ def fill(store: Store, folder: Path, story: Sequence[Piece], end: datetime = END
     """Put a story through the real stages, as a replay that has reached ``end``."""
     watched = {company_slug(name): name for name in NAMES}
     with store.write() as connection:
-        companies.replace(connection, (Company(key, name) for key, name in watched.items()))
+        known = [Company(key, name) for key, name in watched.items()]
+        companies.replace(connection, known, EPOCH)
     metrics, wall = Metrics(), _Fixed()
     broker = open_broker(LocalStreamSettings(path=folder / "streams.db"))
     broker.create({"news.articles": 1, "news.classified": 1, "alerts": 1})

@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
-from monitor.domain import ClassifiedArticle, DateStatus, Dimension, Grain, from_micros, to_micros
+from monitor.domain import (
+    EPOCH,
+    ClassifiedArticle,
+    DateStatus,
+    Dimension,
+    Grain,
+    from_micros,
+    to_micros,
+)
 from monitor.store import Store, articles, buckets, companies, leases, progress
 from monitor.store.articles import Added
 from monitor.store.progress import Progress
@@ -390,7 +398,7 @@ def test_the_watchlist_is_replaced(store: Store) -> None:
 
     def keep(watched: Sequence[Company]) -> None:
         with store.write() as connection:
-            companies.replace(connection, watched)
+            companies.replace(connection, watched, EPOCH)
 
     acme = Company(
         *("acme", "Acme", ("ACME Inc",), "ACM", "US0378331005"),

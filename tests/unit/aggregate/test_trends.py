@@ -18,7 +18,7 @@ from monitor.aggregate.stage import count
 from monitor.aggregate.trends import HISTORY, key_trend, peers, ranking, trend
 from monitor.aggregate.weights import Scale, lists_of
 from monitor.cli import app
-from monitor.domain import ClassifiedArticle, Company, Dimension, Grain, to_micros
+from monitor.domain import EPOCH, ClassifiedArticle, Company, Dimension, Grain, to_micros
 from monitor.store import Store, companies
 from monitor.store.schema import SCORE_UNIT, WEIGHT_UNIT
 from tests.support.make import T0, classified
@@ -149,7 +149,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("trends") / "store.db"
     store = Store(f"sqlite:///{path}")
     with store.write() as connection:
-        companies.replace(connection, WATCHED)
+        companies.replace(connection, WATCHED, EPOCH)
         count(connection, news(), Scale(lists=lists_of(WATCHED)))
     store.close()
     return path

@@ -100,7 +100,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     )
     outside = open_outside(settings, ReplayClock(None))
     rules = load_rules(tmp_path / "rules.yaml", world_of(settings, outside.companies))
-    desk = Desk(outside.store, outside.broker, rules, names_of(outside))
+    desk = Desk(outside.store, outside.broker, rules, names_of(settings, outside.companies))
     items = sorted(news(), key=lambda item: item.article.ingested_at)
     for begin in range(0, len(items), 17):
         part = items[begin : begin + 17]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from monitor.alert.about import subjects
 from monitor.cli import app
-from monitor.domain import ClassifiedArticle, Company, DateStatus
+from monitor.domain import EPOCH, ClassifiedArticle, Company, DateStatus
 from monitor.entities import Resolver
 from monitor.store import Store, articles, companies
 from monitor.stories import RiskPack
@@ -145,7 +145,7 @@ def test_the_command_lists_and_shows_stories(tmp_path: Path) -> None:
         report(9, "wire", "Acme opens shop"),
     ]
     with store.write() as connection:
-        companies.replace(connection, WATCHED)
+        companies.replace(connection, WATCHED, EPOCH)
         articles.add(connection, items)
 
     def told(*arguments: str) -> str:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from monitor.aggregate.stage import count
 from monitor.aggregate.weights import Scale
 from monitor.cli import app
-from monitor.domain import Company, to_micros
+from monitor.domain import EPOCH, Company, to_micros
 from monitor.errors import ConfigError
 from monitor.store import Store, companies
 from monitor.study.days import closes_us, daily_index, day_of
@@ -176,7 +176,7 @@ def studied(tmp_path: Path) -> Callable[..., str]:
     store = Store(f"sqlite:///{tmp_path}/store.db")
     days, index = DAYS[:80], index_of(2).head(80).clip(-1, 1)
     with store.write() as connection:
-        companies.replace(connection, WATCHED)
+        companies.replace(connection, WATCHED, EPOCH)
         items = [
             classified(
                 *(f"{name} {day}", f"{name} {day:%Y%m%d}"),
