@@ -292,6 +292,7 @@ def _alert(outside: Outside, sources: Sequence[Source] | None, send: bool) -> St
         outside.clock,
         outside.wall,
         outside.metrics,
+        outside.settings.dates.rules().republished_after,
     )
 
 

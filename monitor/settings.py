@@ -173,7 +173,10 @@ class DateSettings(Section):
     tolerance_minutes: float = Field(5, ge=0, description="A date this far ahead is a fast clock.")
     stale_days: float = Field(7, gt=0, description="New to us but older than this: old news.")
     republished_days: float = Field(
-        30, gt=0, description="A date in the URL this much older: an old story republished."
+        30,
+        gt=0,
+        description="A date in the URL or before the text this much older, or the same text so long "
+        "before: an old story republished.",
     )
 
     def rules(self) -> DateRules:

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 
-from monitor.domain import ClassifiedArticle, Company, digest, to_micros
+from monitor.domain import ClassifiedArticle, Company, to_micros
 from monitor.store import Connection, articles, weights
 from monitor.store.articles import Added
 from monitor.store.schema import WEIGHT_UNIT
 from monitor.store.weights import Weight
-from monitor.stories.copies import report_key
+from monitor.stories.copies import text_key
 
 Lists = Mapping[str, tuple[str | None, tuple[str, ...]]]
 
@@ -49,7 +49,7 @@ class Scale:
         day = article.published_at.astimezone(UTC).date()
         return Weight(
             article.id,
-            f"{day:%Y%m%d}{digest(report_key(article.title))[:16]}",
+            f"{text_key(article.title)}{day:%Y%m%d}",
             to_micros(article.published_at),
             round(self.publishers.get(article.publisher, 1.0) * WEIGHT_UNIT),
             {key: self.lists[key] for key in item.company_ids if key in self.lists},

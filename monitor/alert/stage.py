@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.aggregate.watermark import Watermark, watermark
+from monitor.alert.again import published_before
 from monitor.alert.rulebook import RuleBook
 from monitor.alert.ruleset import RuleSet
 from monitor.alert.silent import Silent
@@ -21,7 +22,7 @@ from monitor.alert.story import Names
 from monitor.alert.surge import whole_minute
 from monitor.alert.surging import Surging
 from monitor.clock import Clock
-from monitor.domain import EPOCH, OPEN_STATES, Alert, AlertState, Dimension, to_micros
+from monitor.domain import EPOCH, OPEN_STATES, Alert, AlertState, DateStatus, Dimension, to_micros
 from monitor.metrics import Metrics
 from monitor.pipeline import ALERTS, Effects, Input
 from monitor.store import Connection, Store, alerts, articles, buckets, leases, progress
@@ -43,7 +44,13 @@ IDLE_S = 0.25
 
 
 class AlertStage:
-    """Decides. See the module's text."""
+    """Decides. See the module's text.
+
+    Parameters
+    ----------
+    republished_after
+        An article whose text was published so long before is an old story with a new date.
+    """
 
     def __init__(
         self,
@@ -55,6 +62,7 @@ class AlertStage:
         clock: Clock,
         wall: Clock,
         metrics: Metrics,
+        republished_after: timedelta = timedelta(days=30),
     ) -> None:
         self.store = store
         self.broker = broker
@@ -64,6 +72,7 @@ class AlertStage:
         self.clock = clock
         self.wall = wall
         self.metrics = metrics
+        self.republished_after = republished_after
         self._surging = Surging(names, metrics)
         self._silent = Silent()
         self._silent_until: datetime | None = None
@@ -179,6 +188,9 @@ class AlertStage:
         for item in items:
             now = item.article.ingested_at if mark and mark.replay else self.clock.now()
             findings, reason = self.rules.read(item, self.names, now)
+            if findings and published_before(connection, item, self.republished_after):
+                old = replace(item.article, date_status=DateStatus.STALE)
+                findings, reason = self.rules.read(replace(item, article=old), self.names, now)
             if reason is not None:
                 self.metrics.withheld.labels(reason).inc()
             for finding in findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from models.text import mask, normalise
-from monitor.collect.dates import DateRules, parse_date, to_utc
+from monitor.collect.dates import DateRules, dateline, parse_date, to_utc
 from monitor.collect.html_text import text_of_html
 from monitor.collect.languages import language_of
 from monitor.collect.raw import RawItem
@@ -67,7 +67,9 @@ def to_article(raw: RawItem, now: datetime, rules: DateRules) -> Article | DeadI
 
     lead = _lead(raw.summary, title) if raw.summary else ""
     url = canonical_url(raw.url)
-    published_at, status = rules.judge(stated, named_date(url or raw.guid or ""), now)
+    named = [named_date(url or raw.guid or ""), dateline(lead)]
+    oldest = min((date for date in named if date is not None), default=None)
+    published_at, status = rules.judge(stated, oldest, now)
     # An item without a date keeps its id however often its feed is read.
     dated = EPOCH if stated is None else stated
     return Article(

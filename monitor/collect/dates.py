@@ -36,6 +36,16 @@ _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})(?:-|/|\.|年\s?)(?P<month>\d{1,2})(?:-|/|\.|月\s?)(?P<day>\d{1,2})日?"
     rf"(?:[ T]*{_TIME}{_ZONE})?"
 )
+# "CHICAGO, Dec. 9, 2002 (Agency) -", "LONDON (Agency) - Dec 9, 2002 -", "Dec. 9, 2002 /Newswire/ --"
+_DATELINE = re.compile(
+    r"(?:[A-Z][A-Z.'/ ]{1,30}(?:, [A-Z][\w.]{1,15})?(?:(?:,|,? \([A-Z][\w ]{1,20}\)) ?| )(?:--? ?)?"
+    r"|[A-Z ]{3,30}--)?"
+    r"(?:(?P<month>(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*)\.? (?P<day>\d{1,2}),? )"
+    r"(?P<year>(?:19|20)\d\d)\s*(?:[(/][\w. ]{2,30}[)/]\s*)?(?:--|(?:-|\u2013|\u2014)\s)"
+)
+_DATELINE_ZH = re.compile(
+    r"[^\d,。,;]{0,16}(?P<year>(?:19|20)\d\d)年(?P<month>\d{1,2})月(?P<day>\d{1,2})日(?:电|讯|電|訊)"
+)
 _CHINESE_TIME = re.compile(r"(\d{1,2})[时時点點](?:(\d{1,2})分)?(?:(\d{1,2})秒)?")
 _MONTHS = {
     name: number
@@ -69,8 +79,8 @@ class DateRules:
     stale_after
         An item that reaches us later than this after its date is old news.
     republished_after
-        An item whose URL carries a date this much older than its stated date is an old story
-        given a new date.
+        An item whose URL or dateline carries a date this much older than its stated date is an old
+        story given a new date.
     naive_zone
         Zone of dates that name none.
     """
@@ -90,7 +100,7 @@ class DateRules:
         published
             The stated date, aware; ``None`` when there is none.
         named
-            A date inside the item's URL or guid, if there is one.
+            A date inside the item's URL or guid, or that its text begins with, if there is one.
         now
             Ingest time.
         """
@@ -143,6 +153,33 @@ def parse_date(text: str, naive_zone: tzinfo = UTC) -> datetime:
     except ValueError:
         moment = _parse_loosely(text)
     return to_utc(moment, naive_zone)
+
+
+def dateline(text: str) -> datetime | None:
+    """Return the date that a report begins with, as agencies write it; ``None`` where it begins otherwise.
+
+    A date without a year is none: it says nothing of how old the report is.
+
+    Examples
+    --------
+    >>> dateline("CHICAGO, Dec. 9, 2002 (Wire) - The airline filed for bankruptcy.").isoformat()
+    '2002-12-09T00:00:00+00:00'
+    >>> dateline("\u65b0\u534e\u793e\u5317\u4eac2015\u5e743\u67082\u65e5\u7535 ...").isoformat()
+    '2015-03-02T00:00:00+00:00'
+    >>> dateline("Shares have not been as low since Dec. 9, 2002.") is None
+    True
+    """
+    for pattern in (_DATELINE, _DATELINE_ZH):
+        match = pattern.match(text[:MAX_DATE_CHARS])
+        if match is None:
+            continue
+        try:
+            return datetime(
+                int(match["year"]), _month(match["month"]), int(match["day"]), tzinfo=UTC
+            )
+        except ValueError:
+            return None
+    return None
 
 
 def to_utc(moment: datetime, naive_zone: tzinfo = UTC) -> datetime:

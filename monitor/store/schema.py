@@ -129,7 +129,7 @@ weights = Table(
     "weights",
     metadata,
     Column("article_id", String(32), primary_key=True),
-    Column("report", String(24), nullable=False),  # UTC day, then a hash of what copies share
+    Column("report", String(24), nullable=False),  # hash of what copies share, then the UTC day
     Column("published_us", BigInteger, nullable=False),
     Column("weight", BigInteger, nullable=False),  # units of 1 / WEIGHT_UNIT
     Column("lists", JSON(none_as_null=True)),  # company: [sector, [group, ...]]

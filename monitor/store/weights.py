@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from monitor.domain import to_micros
 from monitor.store.schema import weights
 
 IDS_PER_QUERY = 10_000  # bound parameters are limited
@@ -21,7 +23,7 @@ class Weight:
     """
 
     article_id: str
-    report: str
+    report: str  # `monitor.stories.copies.text_key`, then the UTC day
     published_us: int
     weight: int  # units of 1 / WEIGHT_UNIT
     lists: Mapping[str, tuple[str | None, tuple[str, ...]]]
@@ -53,6 +55,16 @@ def holders(connection: Connection, reports: Iterable[str]) -> dict[str, Weight]
             if weight.report not in found or weight.place < found[weight.report].place:
                 found[weight.report] = weight
     return found
+
+
+def of_text(connection: Connection, key: str, before: datetime) -> list[str]:
+    """Return the ids of the articles with this `monitor.stories.copies.text_key` published before a time."""
+    query = select(weights.c.article_id).where(
+        weights.c.report > key,
+        weights.c.report < key + "~",
+        weights.c.published_us < to_micros(before),
+    )
+    return list(connection.execute(query.order_by(weights.c.published_us)).scalars())
 
 
 def put(connection: Connection, rows: Iterable[Weight]) -> None:

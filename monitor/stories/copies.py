@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from monitor.domain import digest
 from monitor.stories.titles import read_title
 
 SAME = 0.8
@@ -29,6 +30,11 @@ def report_key(title: str) -> str:
     False
     """
     return _BETWEEN_WORDS.sub(" ", read_title(title).bare).strip() or title
+
+
+def text_key(title: str) -> str:
+    """Return 16 hex digits that all exact copies of a report have in common."""
+    return digest(report_key(title))[:16]
 
 
 def independent(reports: Iterable[tuple[str, str]]) -> frozenset[str]:

@@ -130,6 +130,24 @@ def test_a_bankruptcy_story_years_old_with_a_new_date_fires_nothing(tmp_path: Pa
     assert told == Desk((), ())
 
 
+def test_a_report_of_last_quarter_with_a_new_date_fires_nothing(tmp_path: Path) -> None:
+    title, day = "Aldermoor Airways files for bankruptcy", 24 * 60
+    between = [Item(-at * day, "wire", f"Gold steady at {at} points") for at in range(92, 0, -2)]
+
+    def seen(name: str, *items: Item) -> list[datetime]:
+        every = sorted([*between, *items], key=lambda item: item.minute)
+        return [alert.started_at for alert in replay(tmp_path, every, name).alerts]
+
+    old, first = Item(-90 * day, "wire", title), T0 - timedelta(days=90)
+    again = Item(0, "aggregator", title), Item(9, "tipsheet", f"UPDATE 1-{title}")
+    assert seen("again", old, *again) == [first]
+    # Told in other words it is news; so is what comes again within a month.
+    news = Item(0, "wire", "Aldermoor Airways seeks bankruptcy protection after talks fail")
+    assert seen("news", old, news) == [first, T0]
+    late = Item(-20 * day, "wire", title)
+    assert seen("late", late, *again) == [T0 - timedelta(days=20), T0]
+
+
 def test_a_bankruptcy_report_then_denied(tmp_path: Path) -> None:
     told = replay(
         tmp_path,

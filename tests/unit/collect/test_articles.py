@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.collect.articles import MAX_LEAD_CHARS, MAX_PAYLOAD_CHARS, dead_item, to_article
-from monitor.collect.dates import DateRules
+from monitor.collect.dates import DateRules, dateline
 from monitor.collect.html_text import _TAG, text_of_html
 from monitor.collect.languages import language_of
 from monitor.collect.raw import RawItem
@@ -112,6 +112,33 @@ def test_canonical_url_is_idempotent(text: str) -> None:
 )
 def test_canonical_url(url: str, canonical: str | None) -> None:
     assert canonical_url(url) == canonical
+
+
+@pytest.mark.parametrize(
+    ("lead", "date"),
+    [
+        ("CHICAGO, Dec. 9, 2002 (Wire) - The airline filed", datetime(2002, 12, 9, tzinfo=UTC)),
+        ("ST. LOUIS, Mo., Dec 9, 2002 -- The airline", datetime(2002, 12, 9, tzinfo=UTC)),
+        ("CHICAGO (Wire) - December 9, 2002 - The airline", datetime(2002, 12, 9, tzinfo=UTC)),
+        ("Dec. 9, 2002 /Newswire/ -- The airline", datetime(2002, 12, 9, tzinfo=UTC)),
+        ("NEW YORK--Dec 9, 2002--The airline", datetime(2002, 12, 9, tzinfo=UTC)),
+        ("某社北京2015年3月2日电 某公司", datetime(2015, 3, 2, tzinfo=UTC)),
+        ("CHICAGO, Dec 9 (Wire) - In 2002 the airline", None),
+        ("The airline filed on Dec. 9, 2002 - and was", None),
+        ("Feb 30, 2002 - The airline", None),
+        ("截至2015年3月2日,某公司", None),
+    ],
+)
+def test_datelines(lead: str, date: datetime | None) -> None:
+    assert dateline(lead) == date
+
+
+def test_an_old_dateline_makes_old_news() -> None:
+    for lead, status in (
+        ("CHICAGO, Dec. 9, 2002 (Wire) - The airline filed", DateStatus.STALE),
+        ("CHICAGO, Jan. 5, 2026 (Wire) - The airline filed", DateStatus.OK),
+    ):
+        assert article(replace(RAW, summary=lead)).date_status is status
 
 
 def test_named_dates() -> None:
