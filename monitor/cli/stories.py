@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +13,9 @@ from monitor.cli.options import ConfigOption, DbOption, JsonOption, company_id, 
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from monitor.domain import ClassifiedArticle
+    from monitor.domain import Alert, ClassifiedArticle
+    from monitor.settings import Settings
+    from monitor.store import Store
     from monitor.stories.join import Story
 
 
@@ -32,30 +34,50 @@ def stories(
     show: Annotated[
         str | None, typer.Option(help="Show the reports of this story: its id or the beginning.")
     ] = None,
+    alert: Annotated[
+        str | None,
+        typer.Option(help="Show the stories behind this alert: its id or the beginning."),
+    ] = None,
     limit: Annotated[
         int, typer.Option(min=1, help="At most so many, the gravest and most reported first.")
     ] = 50,
     everybody: Annotated[
         bool, typer.Option("--all", help="Stories that name nobody watched, too.")
     ] = False,
+    words: Annotated[
+        bool,
+        typer.Option("--words", help="Compare words only, not what titles mean to the encoder."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the stories of the last hours: copies, updates and different reports of one event as one."""
     from monitor.store import Store, articles, companies
+    from monitor.store import alerts as stored
+    from monitor.stories.join import GAP
 
     settings = settings_of(config, db)
     store = Store(settings.store.url)
     names = {known.id: known.name for known in companies.load(store)}
     key = None if company is None else company_id(names, company)
-    end = until.replace(tzinfo=UTC) if until else articles.newest(store)
-    if end is None:
+    behind = None if alert is None else _alert(store, alert)
+    if behind is None:
+        end = until.replace(tzinfo=UTC) if until else articles.newest(store)
+        start = None if end is None else end - timedelta(hours=hours)
+    else:
+        start, end = behind.started_at - GAP, behind.updated_at + GAP
+    if start is None or end is None:
         typer.echo("no articles yet")
         return
     end += timedelta(microseconds=1)
     with store.read() as connection:
-        items = articles.published(connection, end - timedelta(hours=hours), end, key)
-    found = _joined(items, settings.story.pack)
-    if show is not None:
+        items = articles.published(connection, start, end, key)
+        told = stored.updated_since(connection, start)
+    alerts = {e.article_id: each.id for each in told for e in each.evidence}
+    found = _joined(items, settings, words)
+    if behind is not None:
+        proof = {item.article_id for item in behind.evidence}
+        found = [story for story in found if any(id_ in proof for id_, _ in story.articles)]
+    elif show is not None:
         chosen = [story for story in found if story.id.startswith(show)]
         if len(chosen) != 1:
             raise ConfigError(f"--show {show}: {len(chosen)} stories of that time begin with that")
@@ -74,15 +96,14 @@ def stories(
         )
     by_key = {(item.article.id, item.article.revision): item for item in items}
     if as_json:
-        typer.echo(
-            json.dumps(
-                [_plain(story, end) for story in found[:limit]], ensure_ascii=False, indent=1
-            )
-        )
+        rows = [_plain(story, end, alerts) for story in found[:limit]]
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for story in found[:limit]:
         typer.echo(_line(story, names, end))
-        for place in story.articles if show is not None else ():
+        for alert_id in _alerts_of(story, alerts):
+            typer.echo(f"      alert {alert_id[:8]}")
+        for place in story.articles if show or behind else ():
             article = by_key[place].article
             typer.echo(
                 f"      - {article.published_at:%d %b %H:%M} {article.publisher}: {article.title}"
@@ -91,17 +112,40 @@ def stories(
         typer.echo("no story of that kind")
 
 
-def _joined(items: list[ClassifiedArticle], pack_path: Path | None) -> list[Story]:
+def _alert(store: Store, beginning: str) -> Alert:
+    from monitor.store import alerts
+
+    with store.read() as connection:
+        ids = alerts.beginning_with(connection, beginning)
+        found = alerts.get(connection, ids[0]) if len(ids) == 1 else None
+    if found is None:
+        raise ConfigError(f"--alert {beginning}: {len(ids)} alerts begin with that")
+    return found
+
+
+def _alerts_of(story: Story, alerts: Mapping[str, str]) -> list[str]:
+    """Return the alerts that have a report of the story among their evidence."""
+    return list(dict.fromkeys(alerts[id_] for id_, _ in story.articles if id_ in alerts))
+
+
+def _joined(items: list[ClassifiedArticle], settings: Settings, words: bool) -> list[Story]:
     from monitor.alert.about import subjects
     from monitor.stories.join import stories as joined
     from monitor.stories.risk import RiskPack
 
-    pack = RiskPack.load(pack_path)
+    pack = RiskPack.load(settings.story.pack)
     about = {
         item.article.id: () if pack.ignores(item.article.title) else subjects(item)
         for item in items
     }
-    return joined(items, about, pack.episodes)
+    meaning = None
+    if not words:
+        from models.routing import Router
+        from monitor.stories.meaning import meaning_of
+
+        model = settings.model
+        meaning = meaning_of(Router.load(model.folders, model.engine, model.threads))
+    return joined(items, about, pack.episodes, meaning)
 
 
 def _line(story: Story, names: dict[str, str], now: datetime) -> str:
@@ -122,7 +166,7 @@ def _line(story: Story, names: dict[str, str], now: datetime) -> str:
     )
 
 
-def _plain(story: Story, now: datetime) -> dict[str, object]:
+def _plain(story: Story, now: datetime, alerts: Mapping[str, str]) -> dict[str, object]:
     return {
         "id": story.id,
         "title": story.title,
@@ -135,6 +179,7 @@ def _plain(story: Story, now: datetime) -> dict[str, object]:
         "last_seen": story.last_at.isoformat(),
         "publishers": story.publishers,
         "articles": [article_id for article_id, _ in story.articles],
+        "alerts": _alerts_of(story, alerts),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,12 +14,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from monitor.alert.about import subjects
+from monitor.alert.rulebind import load_rules
+from monitor.alert.story import Names
 from monitor.cli import app
 from monitor.domain import EPOCH, ClassifiedArticle, Company, DateStatus
 from monitor.entities import Resolver
 from monitor.store import Store, articles, companies
 from monitor.stories import RiskPack
 from monitor.stories.join import GAP, Story, stories
+from monitor.stream import LocalStreamSettings, open_broker
+from tests.support.desk import WORLD, Desk
 from tests.support.make import T0, classified
 
 PACK = RiskPack.load()
@@ -160,3 +165,34 @@ def test_the_command_lists_and_shows_stories(tmp_path: Path) -> None:
     assert "daily: Burns prompt Acme to recall its cookers" in shown
     assert '"publishers": [\n   "wire",\n   "daily"' in told("--json", "--company", "Acme")
     assert told("--company", "brown") == "no story of that kind\n"
+
+
+def test_one_event_in_other_words_is_joined_by_its_meaning(tmp_path: Path) -> None:
+    """With the shipped encoder; and the alert of either report leads to the story."""
+    items = [
+        report(0, "wire", "UK regulator fines Acme over gold price setting"),
+        report(40, "daily", "Acme slapped with $44 mln fine over gold price fix"),
+        report(50, "post", "Brown Motor opens a plant in Ohio"),
+        report(60, "wire", "Acme to buy a chain of bakeries"),
+    ]
+    assert sizes(items) == [1, 1, 1, 1]
+    db = f"sqlite:///{tmp_path / 'stories.db'}"
+    store = Store(db)
+    broker = open_broker(LocalStreamSettings(path=tmp_path / "streams.db"))
+    broker.create({"news.articles": 1, "alerts": 1})
+    desk = Desk(store, broker, load_rules(None, WORLD), Names({"acme": "Acme"}, PACK.episodes))
+    found = desk.tell(items, items[-1].article.ingested_at)
+    (alert,) = (each for each in found if each.evidence[0].article_id == items[0].article.id)
+    with store.write() as connection:
+        companies.replace(connection, WATCHED, EPOCH)
+
+    def told(*arguments: str) -> list[dict[str, object]]:
+        result = CliRunner().invoke(app, ["stories", "--db", db, "--json", *arguments])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)  # type: ignore[no-any-return]
+
+    (story,) = told()
+    assert story["articles"] == [item.article.id for item in items[:2]]
+    assert story["alerts"] == [alert.id]
+    assert told("--alert", alert.id[:8]) == [story | {"status": "quiet"}]
+    assert [len(each["articles"]) for each in told("--words", "--least", "1")] == [1, 1, 1, 1]  # type: ignore[arg-type]
