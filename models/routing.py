@@ -60,6 +60,10 @@ class Router:
         """The first: it stands for the whole where a text is read by none."""
         return self.classifiers[0]
 
+    def with_main(self, champion: Classifier) -> Router:
+        """Return the same with another first bundle."""
+        return Router([champion, *self.classifiers[1:]], self.cache)
+
     @property
     def languages(self) -> frozenset[str]:
         """ISO 639-1 codes that are read."""

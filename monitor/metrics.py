@@ -65,6 +65,17 @@ class Metrics:
         self.inference = self._histogram(
             "foreshock_classify_inference_seconds", "Time of one call of the model.", []
         )
+        self.swaps = self._counter(
+            "foreshock_model_swaps_total",
+            "Promoted bundles, by what became of them: `serving`, or why the champion goes on.",
+            ["outcome"],
+        )
+        self.promotion = self._gauge(
+            "foreshock_model_promotion",
+            "Number of the promotion whose bundle classifies; 0 for the bundle of the settings, and where a "
+            "promotion was refused.",
+            [],
+        )
         self.stored = self._counter(
             "foreshock_aggregate_items_total", "Items stored, by what they were.", ["outcome"]
         )

@@ -228,6 +228,7 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
     # Here, so that a process without this stage never loads the model's libraries.
     from models.routing import Router
     from monitor.classify.backlog import Backlog
+    from monitor.classify.serving import ServedModel
     from monitor.classify.stage import ClassifyStage
     from monitor.stories.risk import RiskPack
 
@@ -244,8 +245,12 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
     backlog = Backlog(
         outside.store, outside.holder, outside.clock, outside.wall, timedelta(days=days)
     )
+    served = ServedModel(
+        *(model, router, outside.store, outside.holder, outside.wall, outside.metrics),
+        live=outside.watching.live,
+    )
     return ClassifyStage(
-        router,
+        served.refresh,
         *_resolver(outside),
         RiskPack.load(outside.settings.story.pack),
         outside.wall,

@@ -113,6 +113,11 @@ class ModelSettings(Section):
     threads: int | None = Field(
         None, ge=1, description="Threads of the CPU engine; all by default."
     )
+    slowest: float = Field(
+        1.5,
+        gt=0,
+        description="A promoted bundle that takes so many times as long as the one in use is refused.",
+    )
     cache: Path | None = Field(
         None,
         description="SQLite file that keeps predictions by bundle and text, for news that is read more than "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,6 +27,8 @@ class ClassifyStage:
 
     Parameters
     ----------
+    models
+        Returns the bundles to classify with, which may be others from one batch to the next.
     watchlist
         Number of the watchlist that the resolver knows.
     backlog
@@ -35,7 +37,7 @@ class ClassifyStage:
 
     def __init__(
         self,
-        router: Router,
+        models: Callable[[], Router],
         resolver: Resolver,
         watchlist: int,
         risks: RiskPack,
@@ -43,7 +45,8 @@ class ClassifyStage:
         metrics: Metrics,
         backlog: Backlog | None = None,
     ) -> None:
-        self.router = router
+        self.models = models
+        self.router = models()
         self.resolver = resolver
         self.risks = risks
         self.wall = wall
@@ -58,6 +61,7 @@ class ClassifyStage:
         self.resolver, self.watchlist = resolver, watchlist
 
     def process(self, batch: Sequence[Input]) -> Effects:
+        self.router = self.models()
         if not batch:
             return self._read_again()
         articles: list[Article] = [entry.body for entry in batch]

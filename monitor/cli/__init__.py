@@ -11,7 +11,7 @@ import sys
 import typer
 
 from models.errors import ModelError
-from monitor.cli import backtest, explain, model, news, operate, pretrain, stories, trends
+from monitor.cli import backtest, explain, model, news, operate, pretrain, serving, stories, trends
 from monitor.cli.alert import alert_app
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
@@ -41,6 +41,8 @@ for command in (
     app.command()(command)
 for command in news.PROCESSES:
     app.command(hidden=True)(command)
+for part in serving.COMMANDS:
+    models_app.command()(part)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(watchlist_app, name="watchlist")

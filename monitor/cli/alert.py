@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import ConfigOption, DbOption, JsonOption, settings_of
+from monitor.cli.options import (
+    ByOption,
+    CommentOption,
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    settings_of,
+)
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,8 +31,6 @@ alert_app = typer.Typer(
 Ids = Annotated[
     list[str], typer.Argument(metavar="ID...", help="Alerts: their ids or the beginnings.")
 ]
-By = Annotated[str | None, typer.Option(help="Who does it; the login name by default.")]
-Comment = Annotated[str, typer.Option(help="Why, for others.")]
 
 
 @alert_app.command()
@@ -61,7 +66,11 @@ def show(
 
 @alert_app.command()
 def acknowledge(
-    ids: Ids, by: By = None, comment: Comment = "", config: ConfigOption = None, db: DbOption = None
+    ids: Ids,
+    by: ByOption = None,
+    comment: CommentOption = "",
+    config: ConfigOption = None,
+    db: DbOption = None,
 ) -> None:
     """Say that you look after alerts: reminders and escalations end."""
     from monitor.store import acts
@@ -81,8 +90,8 @@ def assign(
     ids: Ids,
     to: Annotated[str | None, typer.Option(help="To whom; without it, to nobody.")] = None,
     over: Annotated[bool, typer.Option("--over", help="Also what somebody else has.")] = False,
-    by: By = None,
-    comment: Comment = "",
+    by: ByOption = None,
+    comment: CommentOption = "",
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
@@ -97,8 +106,8 @@ def assign(
 def snooze(
     ids: Ids,
     duration: Annotated[str, typer.Option("--for", help="How long: 30m, 4h, 2d; 0 ends a snooze.")],
-    by: By = None,
-    comment: Comment = "",
+    by: ByOption = None,
+    comment: CommentOption = "",
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
@@ -120,7 +129,11 @@ def snooze(
 
 @alert_app.command()
 def resolve(
-    ids: Ids, by: By = None, comment: Comment = "", config: ConfigOption = None, db: DbOption = None
+    ids: Ids,
+    by: ByOption = None,
+    comment: CommentOption = "",
+    config: ConfigOption = None,
+    db: DbOption = None,
 ) -> None:
     """Say that alerts are over; only real news of the event takes one up again."""
     from monitor.store import acts
@@ -130,7 +143,11 @@ def resolve(
 
 @alert_app.command()
 def reopen(
-    ids: Ids, by: By = None, comment: Comment = "", config: ConfigOption = None, db: DbOption = None
+    ids: Ids,
+    by: ByOption = None,
+    comment: CommentOption = "",
+    config: ConfigOption = None,
+    db: DbOption = None,
 ) -> None:
     """Take up resolved alerts again."""
     from monitor.store import acts
@@ -142,7 +159,7 @@ def reopen(
 def comment_on(
     ids: Ids,
     text: Annotated[str, typer.Option(help="What to say.")],
-    by: By = None,
+    by: ByOption = None,
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
@@ -157,7 +174,7 @@ def verdict(
     ids: Ids,
     verdict: Annotated[str, typer.Option("--is", help="true, false, wrong_company or duplicate.")],
     note: Annotated[str, typer.Option(help="Why.")] = "",
-    by: By = None,
+    by: ByOption = None,
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:

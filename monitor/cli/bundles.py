@@ -14,7 +14,7 @@ from monitor.cli.options import JsonOption, told
 
 models_app = typer.Typer(
     no_args_is_help=True,
-    help="Trained models: list, show, diff, verify, export, compress; import a base from ONNX.",
+    help="Trained models: list, show, diff, verify, export, compress, promote; import a base from ONNX.",
 )
 
 Form = Literal["bundle", "onnx", "openvino-fp32", "torch"]

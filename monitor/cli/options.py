@@ -28,6 +28,8 @@ WatchlistOption = Annotated[
     Path | None,
     typer.Option("--watchlist", help="CSV of companies: name, optional aliases, ticker, ric, ..."),
 ]
+ByOption = Annotated[str | None, typer.Option(help="Who does it; the login name by default.")]
+CommentOption = Annotated[str, typer.Option(help="Why, for others.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 StagesOption = Annotated[
     str | None,

@@ -164,6 +164,34 @@ watchlists = Table(
     Column("at_us", BigInteger, nullable=False),  # wall clock
 )
 
+# Which bundle classifies, from when on; never deleted.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("folder", Text, nullable=False),
+    Column("hash", String(64), nullable=False),  # of the bundle
+    Column("model_version", Text, nullable=False),
+    Column("configured", Text, nullable=False),  # the bundle that the settings named then
+    Column("rollback", Boolean, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+# What each classifying process made of the last promotion, and what it runs.
+serving = Table(
+    "serving",
+    metadata,
+    Column("holder", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),  # of the promotion it has dealt with
+    Column("outcome", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("hash", String(64), nullable=False),  # of the bundle that classifies there
+    Column("model_version", Text, nullable=False),
+    Column("beat_us", BigInteger, nullable=False),  # wall clock
+)
+
 # Story alerts begin as signals: written with the article, consumed by the alert stage.
 signals = Table(
     "signals",

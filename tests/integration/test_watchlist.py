@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,19 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.aggregate.digest import Digest, digest
 from monitor.cli import app
-from monitor.domain import Article, DateStatus, revision_of
-from monitor.domain import digest as id_of
-from monitor.pipeline import ARTICLES
-from monitor.service import Service, open_outside
-from monitor.settings import load_settings
-from monitor.store import Store, alerts, articles
-from monitor.stream.codec import ARTICLE
-from monitor.stream.port import Message
+from monitor.store import alerts
+from tests.support.running import Running
 
-WAIT_S = 60.0
-STAGES = ("classify", "aggregate", "alert", "notify")
 FIRST = "name,aliases,groups\nAldermoor Airways,Aldermoor,core\nCorvane Motors,Corvane,core\n"
 LATER = "name,aliases,groups\nCorvane Motors,Corvane,loans\nEastmarch Oil,Eastmarch,loans\n"
 TITLES = (
@@ -34,59 +24,6 @@ TITLES = (
     "Corvane recalls thousands of cars over fire risk",
     "Gold steady as traders wait",
 )
-
-
-class Running:
-    """A service in this process, told of a watchlist file or not, on an embedded log and SQLite."""
-
-    def __init__(self, folder: Path, path: Path | None) -> None:
-        folder.mkdir(exist_ok=True)
-        self.url = f"sqlite:///{folder / 'store.db'}"
-        settings = load_settings(
-            None,
-            {
-                "store": {"url": self.url},
-                "stream": {"path": folder / "log"},
-                "watchlist": {"path": path},
-                "notify": {"channels": ()},
-            },
-        )
-        self.outside = open_outside(settings)
-        self.service = Service(self.outside, STAGES, housekeeping=False)
-        self.service.start()
-
-    def publish(self, *titles: str, at: datetime | None = None) -> None:
-        at = at or datetime.now(UTC)
-        writer = self.outside.broker.writer()
-        for number, title in enumerate(titles):
-            when = at + timedelta(seconds=number)
-            article = Article(
-                *(id_of(title), revision_of(title, ""), "wire", "wire.example", None, title, ""),
-                *("en", when, when, DateStatus.OK),
-            )
-            writer.append(ARTICLES, [Message(article.id, ARTICLE.encode(article))])
-        writer.flush()
-        writer.close()
-
-    @property
-    def store(self) -> Store:
-        return self.outside.store
-
-    def named(self) -> dict[str, set[str]]:
-        """The companies of each stored title."""
-        with self.store.read() as connection:
-            found = [item for chunk in articles.chunks(connection, 100) for item, _ in chunk]
-        return {item.article.title: set(item.company_ids) for item in found}
-
-    def until(self, done: Callable[[], bool]) -> None:
-        end = time.monotonic() + WAIT_S
-        while not done():
-            assert self.service.failure is None, self.service.failure
-            assert time.monotonic() < end, self.named()
-            time.sleep(0.05)
-
-    def digest(self) -> Digest:
-        return digest(self.store)
 
 
 @pytest.fixture(autouse=True)
@@ -100,13 +37,12 @@ def run() -> Iterator[Callable[[Path, Path | None], Running]]:
     running: list[Running] = []
 
     def start(folder: Path, path: Path | None) -> Running:
-        running.append(Running(folder, path))
+        running.append(Running(folder, watchlist={"path": path}))
         return running[-1]
 
     yield start
     for each in running:
         each.service.close()
-    assert threading.active_count() < 50
 
 
 def write(path: Path, text: str) -> Path:

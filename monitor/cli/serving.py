@@ -1,0 +1,192 @@
+"""``models promote | rollback | status``: which bundle classifies, while the service runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.options import (
+    ByOption,
+    CommentOption,
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    settings_of,
+    told,
+)
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+    from monitor.settings import Settings
+
+_WaitOption = Annotated[
+    float,
+    typer.Option("--wait", min=0, help="Seconds to wait for the processes that classify; 0: none."),
+]
+
+
+def promote(
+    bundle: Annotated[
+        str, typer.Argument(help="Folder of a bundle, or the name of a shipped one.")
+    ],
+    config: ConfigOption = None,
+    db: DbOption = None,
+    by: ByOption = None,
+    comment: CommentOption = "",
+    wait: _WaitOption = 60,
+) -> None:
+    """Let another bundle classify from now on, in every process, without a restart.
+
+    Each process loads and examines it beside the one in use: hashes, labels, sense, speed. Where it does not
+    pass, the one in use goes on; the exit status is then 1.
+    """
+    with told():
+        from models import registry
+        from models.bundle import load_bundle
+        from models.errors import BundleError
+
+        settings = settings_of(config, db)
+        folder = registry.resolve(bundle).absolute()
+        if problems := registry.verify(folder):
+            raise BundleError(f"{folder}: {'; '.join(problems)}")
+        _choose(
+            settings, load_bundle(folder), by or getpass.getuser(), comment, wait, rollback=False
+        )
+
+
+def rollback(
+    config: ConfigOption = None,
+    db: DbOption = None,
+    by: ByOption = None,
+    comment: CommentOption = "",
+    wait: _WaitOption = 60,
+) -> None:
+    """Let the bundle before the last promotion classify again."""
+    with told():
+        from models.bundle import load_bundle
+        from monitor.classify.serving import configured
+        from monitor.errors import ConfigError
+        from monitor.store import Store, promotions
+
+        settings = settings_of(config, db)
+        store = Store(settings.store.url)
+        try:
+            with store.read() as connection:
+                past = promotions.latest(connection, 1_000)
+        finally:
+            store.close()
+        here = [each for each in past if each.configured == configured(settings.model)]
+        standing = _standing(
+            [each.folder for each in reversed(here)], [e.rollback for e in reversed(here)]
+        )
+        if not standing:
+            raise ConfigError("nothing to go back to: no bundle has been promoted")
+        before = Path(standing[-2]) if len(standing) > 1 else settings.model.bundle
+        _choose(
+            settings, load_bundle(before), by or getpass.getuser(), comment, wait, rollback=True
+        )
+
+
+def status(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+    """Show the bundle that was promoted last, and what every process that classifies runs."""
+    with told():
+        from monitor.clock import SystemClock
+        from monitor.store import Store, promotions
+
+        store = Store(settings_of(config, db).store.url)
+        try:
+            with store.read() as connection:
+                past = promotions.latest(connection, 10)
+                running = promotions.reports(connection, SystemClock().now())
+        finally:
+            store.close()
+    if as_json:
+        found = {
+            "promotions": [dataclasses.asdict(each) for each in past],
+            "processes": [dataclasses.asdict(each) for each in running],
+        }
+        typer.echo(json.dumps(found, default=str, indent=1))
+        return
+    for each in past:
+        act = "rolled back to" if each.rollback else "promoted"
+        typer.echo(
+            f"{each.number:4} {each.at:%Y-%m-%d %H:%M} UTC  {each.who} {act} {each.model_version} "
+            f"({each.hash[:12]}) {each.comment}".rstrip()
+        )
+    if not past:
+        typer.echo("no promotion: every process runs the bundle of its settings")
+    for state in running:
+        said = f": promotion {state.number} refused, {state.outcome}: {state.detail}"
+        typer.echo(
+            f"{state.holder} runs {state.model_version} ({state.hash[:12]})"
+            f"{'' if state.outcome == 'serving' else said}"
+        )
+    if not running:
+        typer.echo("no process classifies now")
+
+
+def _standing(folders: list[str], rollbacks: list[bool]) -> list[str]:
+    """Return the promoted bundles that stand one upon the other, the one in use last."""
+    standing: list[str] = []
+    for folder, rollback in zip(folders, rollbacks, strict=True):
+        if rollback:
+            standing = standing[:-1]
+        elif not standing or standing[-1] != folder:
+            standing.append(folder)
+    return standing
+
+
+def _choose(
+    settings: Settings, bundle: Bundle, who: str, comment: str, wait_s: float, rollback: bool
+) -> None:
+    """Write a promotion, and tell what the running processes make of it."""
+    from monitor.classify.serving import configured
+    from monitor.clock import SystemClock
+    from monitor.store import Store, promotions
+
+    clock = SystemClock()
+    store = Store(settings.store.url)
+    try:
+        with store.write() as connection:
+            number = promotions.promote(
+                connection,
+                str(bundle.folder.absolute()),
+                bundle.hash,
+                bundle.model_version,
+                configured(settings.model),
+                who,
+                clock.now(),
+                comment,
+                rollback,
+            )
+        typer.echo(f"promotion {number}: {bundle.model_version} ({bundle.hash[:12]})")
+        until = time.monotonic() + wait_s
+        while True:
+            with store.read() as connection:
+                running = promotions.reports(connection, clock.now())
+            if all(state.number >= number for state in running) or time.monotonic() >= until:
+                break
+            time.sleep(0.5)
+    finally:
+        store.close()
+    for state in running:
+        if state.number < number:
+            typer.echo(f"{state.holder}: no answer yet, runs {state.model_version}")
+        elif state.outcome == "serving":
+            typer.echo(f"{state.holder}: runs {state.model_version}")
+        else:
+            typer.echo(f"{state.holder}: refused ({state.outcome}): {state.detail}")
+    if not running:
+        typer.echo("no process classifies now; the next that starts takes it")
+    if any(state.outcome != "serving" for state in running):
+        raise typer.Exit(1)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (promote, rollback, status)
