@@ -10,11 +10,12 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,11 +26,16 @@ START_S = 60.0
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+# One that is killed has to keep what it has committed; the machine lives on.
+SAFE = {"fsync": "off", "full_page_writes": "off"}
+
+
 class PostgresServer:
     """One server on a free port of 127.0.0.1, with its files in a temporary folder."""
 
-    def __init__(self, bindir: Path) -> None:
+    def __init__(self, bindir: Path, settings: Mapping[str, str] = FAST) -> None:
         self.bindir = bindir
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="foreshock-postgres-"))
         self.port = _free_port()
         self._user = _unprivileged_user()
@@ -46,7 +52,7 @@ class PostgresServer:
         """Start it, or start it again, and wait until it answers."""
         command: list[str | Path] = [self.bindir / "postgres", "-D", self.folder / "data"]
         command += ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
-        command += [f"-c{name}={value}" for name, value in FAST.items()]
+        command += [f"-c{name}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -77,6 +83,31 @@ class PostgresServer:
             self._process.send_signal(2)  # SIGINT is PostgreSQL's "fast shutdown"
             self._process.wait(timeout=30)
             self._process = None
+
+    def kill(self) -> None:
+        """Kill -9, with all that it has started; what it has committed is in its log."""
+        if self._process is not None:
+            for pid in self.processes():
+                os.kill(pid, signal.SIGKILL)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop it and all that it has started, their connections open."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in reversed(self.processes()):
+            os.kill(pid, signal.SIGCONT)
+
+    def processes(self) -> list[int]:
+        """Return the server's process id, then those of what it has started."""
+        if self._process is None:
+            return []
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
 
     def remove(self) -> None:
         self.stop()
@@ -110,7 +141,7 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's server; a test that stops it starts it again."""
-    server = PostgresServer(_bindir())
+    server = PostgresServer(find_bindir())
     try:
         server.start()
         yield server
@@ -126,7 +157,8 @@ def postgres(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(url)
 
 
-def _bindir() -> Path:
+def find_bindir() -> Path:
+    """Return where the server's programs are; skip the test where they are not, in CI fail."""
     command = shutil.which("pg_config")
     if command is not None:
         found = subprocess.run([command, "--bindir"], capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from monitor import reference
+from tests import promises
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +32,23 @@ def test_the_reference_knows_every_registry_of_the_package() -> None:
         assert name in Path(reference.__file__).read_text("utf-8")
     assert "`replay`" in text
     assert "`webhook`" in text
+
+
+def test_every_promise_is_held_by_tests_and_on_the_page() -> None:
+    found = promises.promises()
+    assert promises.missing_tests(found) == []
+    assert promises.PAGE.read_text("utf-8") == promises.page(found), (
+        "deploy/docs/reliability.md is not up to date: run `python -m tests.promises`"
+    )
+
+
+def test_a_promise_without_a_test_is_told() -> None:
+    without = promises.Promise("News", "All is well.", ())
+    gone = promises.Promise("News", "All is well.", ("tests/unit/test_docs.py::test_gone",))
+    assert promises.missing_tests([without, gone]) == [
+        "no test holds: All is well.",
+        "no such test: tests/unit/test_docs.py::test_gone",
+    ]
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -1,0 +1,31 @@
+"""Prints one line of JSON at the end; the exit status is 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from monitor.cli.progress import progress_of
+from tests.chaos.run import chaos
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bash tests/run chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120.0, help="How long faults go on.")
+    parser.add_argument("--seed", type=int, default=1, help="The same seed: the same faults.")
+    parser.add_argument("--rate", type=float, default=40.0, help="Articles a second.")
+    asked = parser.parse_args()
+    with progress_of("seconds of chaos") as watch:
+        outcome = chaos(
+            asked.seconds,
+            asked.seed,
+            asked.rate,
+            lambda passed: watch(round(passed), round(asked.seconds)),
+        )
+    print(json.dumps(outcome.as_json()))
+    return 0 if outcome.sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""What goes wrong: each fault does something, waits, and puts it right again."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.support.kafka import KafkaServer
+from tests.support.postgres import PostgresServer
+
+
+class Worker:
+    """One process with all stages but collect, started again when it ends, as a supervisor does."""
+
+    def __init__(
+        self, number: int, config: Path, log: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.number = number
+        self.config = config
+        self.log = log
+        self.environment = dict(environment)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ended: Counter[int] = Counter()  # exit codes that nobody had asked for
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(
+                        sys.executable,
+                        "-m",
+                        "monitor.cli",
+                        "pipeline",
+                        "--config",
+                        str(self.config),
+                    ),
+                    *("--stages", "classify,aggregate,alert,notify"),
+                ],
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def look(self) -> None:
+        """Start it again if it ended by itself."""
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.ended[code] += 1
+            self.start()
+
+    def end(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.signal(signal.SIGCONT)
+            self.signal(number)
+            try:
+                self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                self.ended[-9] += 1  # did not drain in time
+            self.process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+
+class Faults:
+    """A seeded schedule of faults over what they are done to."""
+
+    def __init__(
+        self, seed: int, workers: list[Worker], kafka: KafkaServer, postgres: PostgresServer
+    ) -> None:
+        self.chance = random.Random(seed)
+        self.workers = workers
+        self.kafka = kafka
+        self.postgres = postgres
+        self.done: Counter[str] = Counter()
+        self._kinds: tuple[Callable[[], None], ...] = (
+            self.kill_worker,
+            self.kill_worker,
+            self.stop_worker,
+            self.freeze_worker,
+            self.kill_all_workers,
+            self.kill_broker,
+            self.freeze_broker,
+            self.kill_database,
+            self.freeze_database,
+        )
+
+    def one(self) -> str:
+        """Do one fault, and put it right again; return its name."""
+        kind = self.chance.choice(self._kinds)
+        kind()
+        name = kind.__name__
+        self.done[name] += 1
+        return name
+
+    def pause(self, least_s: float, most_s: float) -> None:
+        """Wait, keeping workers alive as a supervisor does."""
+        until = time.monotonic() + self.chance.uniform(least_s, most_s)
+        while time.monotonic() < until:
+            for worker in self.workers:
+                worker.look()
+            time.sleep(0.1)
+
+    def kill_worker(self) -> None:
+        """Kill -9 in the middle of whatever it does."""
+        worker = self.chance.choice(self.workers)
+        worker.end(signal.SIGKILL)
+        self.pause(0, 2)
+        worker.start()
+
+    def kill_all_workers(self) -> None:
+        for worker in self.workers:
+            worker.end(signal.SIGKILL)
+        self.pause(0, 1)
+        for worker in self.workers:
+            worker.start()
+
+    def stop_worker(self) -> None:
+        """A rolling restart: it drains, its partitions move, and come back."""
+        worker = self.chance.choice(self.workers)
+        worker.end(signal.SIGTERM)
+        self.pause(0, 2)
+        worker.start()
+
+    def freeze_worker(self) -> None:
+        """A zombie: stands still for longer than its session lasts, then goes on where it was."""
+        worker = self.chance.choice(self.workers)
+        worker.signal(signal.SIGSTOP)
+        self.pause(3, 9)
+        worker.signal(signal.SIGCONT)
+
+    def kill_broker(self) -> None:
+        self.kafka.kill()
+        self.pause(0, 3)
+        self.kafka.start()
+
+    def freeze_broker(self) -> None:
+        self.kafka.freeze()
+        self.pause(2, 8)
+        self.kafka.thaw()
+
+    def kill_database(self) -> None:
+        self.postgres.kill()
+        self.pause(0, 3)
+        self.postgres.start()
+
+    def freeze_database(self) -> None:
+        self.postgres.freeze()
+        self.pause(2, 8)
+        self.postgres.thaw()

@@ -1,0 +1,290 @@
+"""One run of chaos, and the count after it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from monitor.aggregate.digest import Digest, digest
+from monitor.errors import RetriableError
+from monitor.pipeline import ARTICLES, DEADS
+from monitor.replay import drained
+from monitor.service import Outside, Service, open_outside
+from monitor.settings import load_settings
+from monitor.store import outbox, progress
+from monitor.store.schema import articles, notifications
+from monitor.stream.codec import DEAD
+from monitor.stream.port import Broker, Message, Record
+from tests.chaos.faults import Faults, Worker
+from tests.chaos.news import POISON, Wire, watchlist
+from tests.support.kafka import KafkaServer, require_kafka
+from tests.support.postgres import SAFE, PostgresServer, find_bindir
+from tests.support.receiver import Receiver
+
+WORKERS = 3
+DRAIN_S = 240.0
+CONFIG = """
+[stream]
+kind = "kafka"
+partitions = 6
+[stream.kafka]
+bootstrap_servers = "{kafka}"
+session_timeout_s = 6.0
+delivery_timeout_s = 5.0
+[store]
+url = "{store}"
+[watchlist]
+path = "{folder}/watchlist.csv"
+[model]
+threads = 1
+[[notify.channels]]
+name = "hook"
+kind = "webhook"
+url = "{hook}"
+secret = "of this run only"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run showed.
+
+    Attributes
+    ----------
+    accepted
+        Different revisions that the broker acknowledged.
+    records
+        Records of ``news.articles``: with repeats, poison, and what was sent again since nothing said that
+        it had come.
+    lost, doubled
+        Accepted revisions that are not stored; and the difference between records and what they were counted
+        as: articles, repeats and dead.
+    digest_equal
+        Ids, labels and buckets (also against their recount) are those of the same records without faults.
+    untold, told_twice
+        Messages that were due and did not reach the receiver; and those that it took twice, each since a
+        process was killed between the answer and its note of it.
+    crashes
+        Processes that ended by themselves, by exit code.
+    """
+
+    seconds: float
+    seed: int
+    faults: dict[str, int]
+    accepted: int
+    records: int
+    articles: int
+    repeats: int
+    dead: int
+    lost: int
+    doubled: int
+    digest_equal: bool
+    notifications: int
+    untold: int
+    told_twice: int
+    drained_s: float
+    crashes: dict[int, int]
+
+    @property
+    def sound(self) -> bool:
+        return not (self.lost or self.doubled or self.untold) and self.digest_equal
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "fault_count": sum(self.faults.values()), "sound": self.sound}
+
+
+def chaos(
+    seconds: float,
+    seed: int,
+    per_second: float = 40.0,
+    watch: Callable[[float], None] = lambda passed: None,
+) -> Outcome:
+    """Run for so long, let everything drain, and count."""
+    require_kafka()
+    with _places() as (folder, kafka, postgres, receiver):
+        config = folder / "foreshock.toml"
+        (folder / "watchlist.csv").write_text(watchlist(), "utf-8")
+        config.write_text(
+            CONFIG.format(
+                kafka=kafka.bootstrap,
+                store=postgres.create_database(),
+                folder=folder,
+                hook=receiver.url,
+            ),
+            "utf-8",
+        )
+        outside = open_outside(load_settings(config, {}))  # makes streams and tables
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        workers = [
+            Worker(n, config, folder / f"worker-{n}.log", environment) for n in range(WORKERS)
+        ]
+        wire = Wire(outside.broker, seed, per_second)
+        faults = Faults(seed, workers, kafka, postgres)
+        try:
+            for worker in workers:
+                worker.start()
+            wire.start()
+            faults.pause(8, 8)
+            begin = time.monotonic()
+            while (passed := time.monotonic() - begin) < seconds:
+                watch(passed)
+                faults.one()
+                faults.pause(1, 4)
+            wire.stopped.set()
+            wire.join(120)
+            if wire.failure is not None:
+                raise wire.failure
+            drained_s = _drain(outside, faults)
+            for worker in workers:
+                worker.end(signal.SIGTERM)
+            return _count(outside, wire, faults, receiver, folder, passed, seed, drained_s)
+        except BaseException:
+            for worker in workers:
+                print(worker.log.read_text(errors="replace")[-3000:])
+            raise
+        finally:
+            for worker in workers:
+                worker.end(signal.SIGKILL)
+            outside.broker.close()
+            outside.store.close()
+
+
+@contextmanager
+def _places() -> Iterator[tuple[Path, KafkaServer, PostgresServer, Receiver]]:
+    """A broker, a database server and a receiver of messages, of this run only."""
+    with tempfile.TemporaryDirectory(prefix="foreshock-chaos-") as name:
+        folder = Path(name)
+        kafka = KafkaServer(folder / "kafka")
+        postgres = PostgresServer(find_bindir(), SAFE)
+        receiver = Receiver()
+        thread = threading.Thread(target=receiver.serve_forever, daemon=True)
+        thread.start()
+        try:
+            kafka.start()
+            postgres.start()
+            yield folder, kafka, postgres, receiver
+        finally:
+            kafka.kill()
+            postgres.remove()
+            receiver.shutdown()
+            receiver.server_close()
+
+
+def _drain(outside: Outside, faults: Faults) -> float:
+    """Wait until everything has had all its effects; return how long that took, in seconds."""
+    begin = time.monotonic()
+    while True:
+        faults.pause(0.5, 0.5)
+        try:
+            tally = outbox.tally(outside.store)
+            waits = sum(tally.get(state, 0) for state in ("waiting", "pending"))
+            if not waits and drained(outside.broker, outside.store):
+                return time.monotonic() - begin
+        except RetriableError:
+            tally = {}
+        if time.monotonic() - begin > DRAIN_S:
+            raise AssertionError(f"not drained after {DRAIN_S:.0f} s: messages {tally}")
+
+
+def _count(
+    outside: Outside,
+    wire: Wire,
+    faults: Faults,
+    receiver: Receiver,
+    folder: Path,
+    seconds: float,
+    seed: int,
+    drained_s: float,
+) -> Outcome:
+    records = _read(outside.broker, ARTICLES)
+    buried = {DEAD.decode(record.value).origin for record in _read(outside.broker, DEADS)}
+    stored, repeats = progress.totals(outside.store)
+    with outside.store.read() as connection:
+        kept = {
+            (row.id, row.revision)
+            for row in connection.execute(select(articles.c.id, articles.c.revision))
+        }
+        due = set(
+            connection.execute(
+                select(notifications.c.idempotency_key).where(notifications.c.state == "sent")
+            ).scalars()
+        )
+        messages = connection.execute(select(notifications.c.state)).scalars().all()
+    taken = Counter(receiver.keys)
+    found, calm = digest(outside.store), _without_faults(records, folder)
+    return Outcome(
+        seconds=round(seconds, 1),
+        seed=seed,
+        faults=dict(sorted(faults.done.items())),
+        accepted=len(wire.accepted.articles),
+        records=len(records),
+        articles=stored,
+        repeats=repeats,
+        dead=len(buried),
+        lost=len(wire.accepted.articles - kept),
+        doubled=abs(len(records) - stored - repeats - len(buried)) + abs(stored - len(kept)),
+        digest_equal=found.buckets_match
+        and (found.ids, found.labels, found.buckets) == (calm.ids, calm.labels, calm.buckets),
+        notifications=len(messages),
+        untold=len(due - set(taken)) + sum(state != "sent" for state in messages),
+        told_twice=sum(times - 1 for times in taken.values()),
+        drained_s=round(drained_s, 1),
+        crashes=dict(sum((worker.ended for worker in faults.workers), Counter())),
+    )
+
+
+def _read(broker: Broker, stream: str) -> list[Record]:
+    """Return every record of a stream."""
+    wanted = sum(lag.end for lag in broker.lag("count", stream).values())
+    reader = broker.reader("count", [stream])
+    records: list[Record] = []
+    try:
+        until = time.monotonic() + 60
+        while len(records) < wanted and time.monotonic() < until:
+            records += reader.poll(5_000, 0.5)
+    finally:
+        reader.close()
+    assert len(records) == wanted, f"{stream}: {len(records)} of {wanted} records read"
+    return records
+
+
+def _without_faults(records: list[Record], folder: Path) -> Digest:
+    """Run the same records through one process, an embedded log and SQLite."""
+    settings = load_settings(
+        None,
+        {
+            "store": {"url": f"sqlite:///{folder / 'calm.db'}"},
+            "watchlist": {"path": folder / "watchlist.csv"},
+        },
+    )
+    outside = open_outside(settings)
+    service = Service(outside, ("classify", "aggregate"), housekeeping=False)
+    try:
+        writer = outside.broker.writer()
+        writer.append(ARTICLES, [Message(record.key, record.value) for record in records])
+        writer.flush()
+        writer.close()
+        service.start()
+        until = time.monotonic() + 60 + len(records) / 50
+        while sum(progress.totals(outside.store)) < _readable(records):
+            assert service.failure is None, service.failure
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        return digest(outside.store)
+    finally:
+        service.close()
+
+
+def _readable(records: list[Record]) -> int:
+    return sum(record.value not in POISON for record in records)

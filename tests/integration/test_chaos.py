@@ -1,0 +1,18 @@
+"""A short run of chaos: what was accepted is stored once, counted once, and told."""
+
+from __future__ import annotations
+
+from tests.chaos.run import chaos
+
+SECONDS = 120.0
+FAULTS = 10
+
+
+def test_nothing_is_lost_or_doubled_under_faults() -> None:
+    outcome = chaos(SECONDS, seed=7)
+    assert outcome.sound, outcome
+    assert sum(outcome.faults.values()) >= FAULTS
+    assert outcome.accepted > 1_000
+    assert outcome.told_twice <= sum(outcome.faults.values())
+    # 3: the database or the broker was away while it started; the supervisor starts it again.
+    assert set(outcome.crashes) <= {3}
