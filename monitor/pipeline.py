@@ -33,6 +33,8 @@ from monitor.domain import DeadItem, DeadReason
 from monitor.errors import FatalError, PoisonError, RetriableError
 from monitor.metrics import Metrics
 from monitor.store import Connection, Store
+from monitor.store import dead as dead_letters
+from monitor.store.dead import Original
 from monitor.stream.codec import ALERT, ARTICLE, CLASSIFIED, DEAD, Codec
 from monitor.stream.port import Broker, Message, Partition, Record, StreamReader
 
@@ -194,10 +196,10 @@ class StageLoop:
         self._patiently(lambda: reader.commit(offsets), reader)
         return True
 
-    def _decode(self, records: Sequence[Record]) -> tuple[list[Input], list[DeadItem]]:
+    def _decode(self, records: Sequence[Record]) -> tuple[list[Input], list[Dead]]:
         assert self.spec.codec is not None
         inputs: list[Input] = []
-        dead: list[DeadItem] = []
+        dead: list[Dead] = []
         for record in records:
             try:
                 inputs.append(Input(self.spec.codec.decode(record.value), record))
@@ -205,7 +207,7 @@ class StageLoop:
                 dead.append(self._dead(record, error))
         return inputs, dead
 
-    def _batch(self, inputs: Sequence[Input], append: Append, flush: Flush) -> list[DeadItem]:
+    def _batch(self, inputs: Sequence[Input], append: Append, flush: Flush) -> list[Dead]:
         """Process and apply a batch; where it fails, find and return the records that fail alone."""
         try:
             self._apply(self.stage.process(inputs), append, flush)
@@ -243,11 +245,11 @@ class StageLoop:
             effects.after()
         return True
 
-    def _dead(self, record: Record, error: Exception) -> DeadItem:
+    def _dead(self, record: Record, error: Exception) -> Dead:
         reason, detail = DeadReason.FAILED, f"{type(error).__name__}: {error}"
         if isinstance(error, PoisonError):
             reason, detail = DeadReason(error.reason), error.detail
-        return DeadItem(
+        item = DeadItem(
             reason=reason,
             detail=detail,
             origin=f"{record.source}@{record.offset}",
@@ -255,12 +257,16 @@ class StageLoop:
             stage=self.spec.name,
             failed_at=self.clock.now(),
         )
+        return item, Original(record.stream, record.key, record.value)
 
-    def _bury(self, dead: Sequence[DeadItem], append: Append, flush: Flush) -> bool:
-        """Send items to ``news.dead``, and say so once they are there."""
-        append(DEADS, [Message(item.origin, DEAD.encode(item)) for item in dead])
+    def _bury(self, dead: Sequence[Dead], append: Append, flush: Flush) -> bool:
+        """Keep items as dead letters, send them to ``news.dead``, and say so once they are there."""
+        with self.store.write() as connection:
+            dead_letters.add(connection, dead)
+        items = [item for item, _ in dead]
+        append(DEADS, [Message(item.origin, DEAD.encode(item)) for item in items])
         flush()
-        tell_dead(self.metrics, self.spec.name, dead)
+        tell_dead(self.metrics, self.spec.name, items)
         return True
 
     def _patiently(self, work: Callable[[], T], reader: StreamReader | None) -> T | None:
@@ -307,6 +313,7 @@ class StageLoop:
         return came
 
 
+Dead = tuple[DeadItem, Original]
 Append = Callable[[str, Sequence[Message]], None]
 Flush = Callable[[], None]
 

@@ -17,7 +17,7 @@ from monitor.clock import Clock
 from monitor.domain import Grain
 from monitor.errors import RetriableError
 from monitor.metrics import Metrics
-from monitor.store import Store, buckets, leases, progress
+from monitor.store import Store, buckets, dead, leases, progress
 from monitor.stream.local import LocalBroker
 from monitor.stream.port import Broker
 
@@ -100,6 +100,7 @@ class Housekeeping:
         with self.store.write() as connection:
             minutes = buckets.expire(connection, Grain.MINUTE, now - self.retention.minute)
             hours = buckets.expire(connection, Grain.HOUR, now - self.retention.hour)
+            dead.expire(connection, self.wall.now() - self.retention.records)
         records = 0
         if isinstance(self.broker, LocalBroker):
             before = self.wall.now() - self.retention.records

@@ -15,6 +15,7 @@ from monitor.cli import backtest, explain, model, news, operate, pretrain, servi
 from monitor.cli.alert import alert_app
 from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
+from monitor.cli.dead import dead_app
 from monitor.cli.entities import entities_app
 from monitor.cli.notify import notify_app, silence_app
 from monitor.cli.rules import rules_app
@@ -49,6 +50,7 @@ app.add_typer(watchlist_app, name="watchlist")
 app.add_typer(entities_app, name="entities")
 app.add_typer(rules_app, name="rules")
 app.add_typer(operate.db, name="db")
+app.add_typer(dead_app, name="dead")
 app.add_typer(alert_app, name="alert")
 app.add_typer(notify_app, name="notify")
 app.add_typer(silence_app, name="silence")

@@ -19,6 +19,7 @@ from monitor.errors import ConfigError
 from monitor.metrics import Metrics
 from monitor.pipeline import ARTICLES, DEADS, Effects, Input, tell_dead
 from monitor.store import Connection, Store, progress
+from monitor.store import dead as dead_letters
 from monitor.store.progress import Progress
 from monitor.stream.codec import ARTICLE, DEAD
 from monitor.stream.port import Broker, Message
@@ -126,6 +127,7 @@ class CollectStage:
                     visits.repeats.remember(items)
             # Only now: everything up to this time is in the stream.
             with self.store.write() as connection:
+                dead_letters.add(connection, [(item, None) for item in dead])
                 progress.save(connection, self._progress(through))
 
         return Effects(

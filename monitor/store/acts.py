@@ -211,6 +211,20 @@ def trail(store: Store, subject: str, limit: int = 200) -> list[AuditEntry]:
         ]
 
 
+def audited(connection: Connection, entry: AuditEntry) -> None:
+    """Write what somebody did, to whatever it was, into the audit."""
+    row = {
+        "at_us": to_micros(entry.at),
+        "who": entry.who,
+        "act": entry.act,
+        "subject": entry.subject,
+        "before": dict(entry.before),
+        "after": dict(entry.after),
+        "comment": entry.comment,
+    }
+    connection.execute(audit.insert(), row)
+
+
 def _act(
     connection: Connection,
     alert_id: str,
@@ -227,16 +241,7 @@ def _act(
     before = {name: row[name] for name in values}
     if values:
         connection.execute(update(alerts).where(alerts.c.id == alert_id).values(dict(values)))
-    entry = {
-        "at_us": to_micros(now),
-        "who": who,
-        "act": act,
-        "subject": alert_id,
-        "before": before,
-        "after": dict(values),
-        "comment": text,
-    }
-    connection.execute(audit.insert(), entry)
+    audited(connection, AuditEntry(now, who, act, alert_id, before, dict(values), text))
     record_event(connection, alert_id, AlertEvent(now, act, who))
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -310,7 +311,7 @@ audit = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("who", Text, nullable=False),
     Column("act", String(16), nullable=False),
-    Column("subject", Text, nullable=False),  # an alert's id
+    Column("subject", Text, nullable=False),  # id of an alert or a dead letter
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
     Column("comment", Text, nullable=False),
@@ -344,6 +345,26 @@ progress = Table(
     Column("repeats", BigInteger, nullable=False),
     Column("replay", Boolean, nullable=False, server_default=text("false")),
     Column("beat_us", BigInteger, nullable=False),  # wall clock of the last write
+)
+
+# What could not be processed, until somebody has dealt with it; beside the stream ``news.dead``.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", String(16), primary_key=True),  # of origin and payload
+    Column("stage", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # cut, for people
+    Column("failed_us", BigInteger, nullable=False),
+    # The record itself, where it came from a stream and is not too large: it can be tried again.
+    Column("stream", Text),
+    Column("record_key", Text),
+    Column("record", LargeBinary),
+    Column("state", String(8), nullable=False),  # waiting, retried, dropped
+    Column("acted_us", BigInteger),
+    Index(None, "state", "failed_us"),
 )
 
 leases = Table(

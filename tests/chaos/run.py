@@ -22,7 +22,7 @@ from monitor.pipeline import ARTICLES, DEADS
 from monitor.replay import drained
 from monitor.service import Outside, Service, open_outside
 from monitor.settings import load_settings
-from monitor.store import outbox, progress
+from monitor.store import dead, outbox, progress
 from monitor.store.schema import articles, notifications
 from monitor.stream.codec import DEAD
 from monitor.stream.port import Broker, Message, Record
@@ -68,8 +68,8 @@ class Outcome:
         Records of ``news.articles``: with repeats, poison, and what was sent again since nothing said that
         it had come.
     lost, doubled
-        Accepted revisions that are not stored; and the difference between records and what they were counted
-        as: articles, repeats and dead.
+        Accepted revisions that are not stored, and dead records that are no letters; the difference between
+        records and what they were counted as (articles, repeats and dead).
     digest_equal
         Ids, labels and buckets (also against their recount) are those of the same records without faults.
     untold, told_twice
@@ -221,6 +221,7 @@ def _count(
             ).scalars()
         )
         messages = connection.execute(select(notifications.c.state)).scalars().all()
+        letters = {letter.item.origin for letter in dead.letters(connection)}
     taken = Counter(receiver.keys)
     found, calm = digest(outside.store), _without_faults(records, folder)
     return Outcome(
@@ -232,7 +233,7 @@ def _count(
         articles=stored,
         repeats=repeats,
         dead=len(buried),
-        lost=len(wire.accepted.articles - kept),
+        lost=len(wire.accepted.articles - kept) + len(buried ^ letters),
         doubled=abs(len(records) - stored - repeats - len(buried)) + abs(stored - len(kept)),
         digest_equal=found.buckets_match
         and (found.ids, found.labels, found.buckets) == (calm.ids, calm.labels, calm.buckets),
