@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -146,9 +147,17 @@ def items_grid(rows: pd.DataFrame, names: Mapping[str, str], *, key: str) -> Non
 
 
 def alerts_grid(
-    rows: pd.DataFrame, *, chosen: str | None, tone: str, key: str, on_select: Callable[[], None]
-) -> None:
-    """Draw alerts; `rows` as `monitor.store.pages.alert_rows`. The ``chosen`` one is shaded."""
+    rows: pd.DataFrame,
+    *,
+    chosen: str | None,
+    tone: str,
+    key: str,
+    on_select: Callable[[], None] | None = None,
+) -> list[int]:
+    """Draw alerts; `rows` as `monitor.store.pages.alert_rows`. The ``chosen`` one is shaded.
+
+    Without ``on_select`` several rows can be ticked; returns the places of those that are.
+    """
     picked = [at == chosen for at in rows["id"]]
     severities = rows["severity"].tolist()
     shown = pd.DataFrame(
@@ -168,14 +177,14 @@ def alerts_grid(
         subset=["Severity"],
     ).apply(lambda column: [theme.CHOSEN if here else "" for here in picked])
     columns = st.column_config
-    st.dataframe(
+    picks: Any = st.dataframe(
         styled,
         key=key,
         hide_index=True,
         height=min(640, 33 * len(rows) + 38),
         row_height=33,
-        on_select=on_select,
-        selection_mode="single-row",
+        on_select=on_select or "rerun",
+        selection_mode="single-row" if on_select else "multi-row",
         column_config={
             "Severity": columns.TextColumn(width=78),
             "Alert": columns.TextColumn(width=228),
@@ -185,6 +194,7 @@ def alerts_grid(
             "Publishers": columns.NumberColumn("Publ.", width=50, help="Different publishers"),
         },
     )
+    return list(picks.selection.rows)
 
 
 def evidence_grid(rows: pd.DataFrame, *, key: str) -> None:

@@ -281,7 +281,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message to people about one alert on one channel, as kept in the outbox."""
+    """A message to people about one alert on one channel, as kept in the outbox.
+
+    ``route``, ``group`` and ``change`` say by which route it goes, with which others, and why it is told.
+    """
 
     id: int
     idempotency_key: str  # the same for every try
@@ -291,6 +294,9 @@ class Notification:
     body: str
     payload: Mapping[str, object] = field(default_factory=dict)
     attempts: int = 0
+    route: str = ""
+    group: str = ""
+    change: str = ""
 
 
 def article_id(

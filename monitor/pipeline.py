@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from monitor.clock import Clock
 from monitor.domain import DeadItem, DeadReason
@@ -99,6 +99,15 @@ class Stage(Protocol):
 
     def process(self, batch: Sequence[Input]) -> Effects:
         """Return what is to be done about a batch (empty for a stage without input)."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A stage that has work under way between its turns."""
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for what is under way."""
         ...
 
 

@@ -25,7 +25,7 @@ from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import Watchlist, load_reference
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics
-from monitor.pipeline import STAGES, Stage, StageLoop
+from monitor.pipeline import STAGES, Closes, Stage, StageLoop
 from monitor.schedule import Housekeeping, Retention
 from monitor.settings import Settings
 from monitor.store import Store
@@ -168,6 +168,9 @@ class Service:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(30)
+        for stage in self.stages.values():
+            if isinstance(stage, Closes):
+                stage.close()
         if self._housekeeping is not None:
             self._housekeeping.close()
         self.outside.broker.close()

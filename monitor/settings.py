@@ -316,6 +316,9 @@ class HeartbeatSettings(Section):
     behind_minutes: float = Field(
         10, gt=0, description="No beat while the decisions are further behind the clock than this."
     )
+    undelivered_minutes: float = Field(
+        15, gt=0, description="No beat while a message that is due has not gone out for this long."
+    )
 
     def address(self) -> str | None:
         return _secret(self.url)

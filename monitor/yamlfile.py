@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def read_yaml(path: Path, what: str, check: str, hint: str = "") -> YamlFile:
     Raises
     ------
     ConfigError
-        It cannot be read, is not UTF-8, or not YAML: with file and line.
+        It cannot be read, is not UTF-8, not YAML, or gives a key twice: with file and line.
     """
     try:
         text = path.read_text("utf-8")
@@ -64,7 +64,6 @@ def read_yaml(path: Path, what: str, check: str, hint: str = "") -> YamlFile:
             data = None if root is None else loader.construct_document(root)
         finally:
             loader.dispose()
-        return YamlFile(path, text, data, root)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read {what}: {error.strerror}; {check}") from None
     except UnicodeDecodeError as error:
@@ -78,6 +77,32 @@ def read_yaml(path: Path, what: str, check: str, hint: str = "") -> YamlFile:
         raise ConfigError(
             f"{path}:{line}: not YAML: {problem}{'; ' if hint else ''}{hint}"
         ) from None
+    if twice := list(_given_twice(root, set())):
+        raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in twice))
+    return YamlFile(path, text, data, root)
+
+
+def _given_twice(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
+    """YAML lets the last of two equal keys win in silence; here it is a mistake.
+
+    ``seen`` are the nodes that were looked at: an alias leads to one of them again.
+    """
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                yield line, f"`{key.value}` is given on line {lines[key.value]} already; remove one"
+            lines.setdefault(key.value, line)
+            yield from _given_twice(value, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _given_twice(value, seen)
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:

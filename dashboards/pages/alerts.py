@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,10 +12,9 @@ import streamlit as st
 from dashboards import data, desk, theme, words
 from dashboards.data import AlertStory
 from dashboards.grids import STATES, alerts_grid, evidence_grid
-from dashboards.pages import frame
+from dashboards.pages import acting, frame
 from monitor.alert import explain
-from monitor.domain import OPEN_STATES, VERDICTS, Alert, AlertKind, AlertState
-from monitor.store import Connection, acts
+from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState
 
 SHOWN: dict[str, tuple[AlertState, ...]] = {
     "Open": OPEN_STATES,
@@ -33,7 +31,6 @@ KINDS: dict[str, tuple[AlertKind, ...]] = {
     "Compound": (AlertKind.COMPOUND,),
 }
 LIMIT = 200
-SNOOZES = (1, 4, 24)  # hours
 
 
 def page() -> None:
@@ -46,8 +43,11 @@ def _draw(url: str) -> None:
     frame.stopped(url)
     left, right = st.columns([1, 1.06], gap="small")
     with left, st.container(key="panel-list"):
-        rows = _list(url)
+        rows, several = _list(url)
     with right, st.container(key="panel-detail"):
+        if several is not None:
+            _many(url, several)
+            return
         chosen = _chosen(rows)
         if chosen is None:
             frame.note("Choose an alert on the left to see its evidence.")
@@ -61,7 +61,8 @@ def _draw(url: str) -> None:
         _detail(url, story)
 
 
-def _list(url: str) -> pd.DataFrame:
+def _list(url: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Draw the list; return it, and the rows that are selected where the viewer selects several."""
     shown = st.segmented_control(
         "State",
         list(SHOWN),
@@ -88,10 +89,14 @@ def _list(url: str) -> pd.DataFrame:
         placeholder="Every company and topic",
         label_visibility="collapsed",
     )
-    rows = data.alert_rows(url, SHOWN[shown or "Open"], KINDS[kind], tuple(keys), least, LIMIT)
+    asked = (SHOWN[shown or "Open"], KINDS[kind], tuple(keys), least, LIMIT)
+    rows = data.alert_rows(url, *asked)
+    if not desk.current().read_only and st.toggle("Select several", key="alert-several"):
+        return rows, _select(rows, asked)
+    st.session_state.pop(acting.HELD, None)
     if rows.empty:
         _none(url, filtered=bool(keys) or least > 1 or kind != "Every kind", shown=shown or "Open")
-        return rows
+        return rows, None
     ids = rows["id"].tolist()
     nonce = st.session_state.setdefault("alerts_nonce", 0)
     widget = f"alerts-{nonce}"
@@ -105,7 +110,45 @@ def _list(url: str) -> pd.DataFrame:
     alerts_grid(rows, chosen=_chosen(rows), tone=frame.tone(), key=widget, on_select=choose)
     more = f"; the first {LIMIT} are shown" if len(rows) == LIMIT else ""
     frame.note(f"{explain.count(len(rows), 'alert')}{more}. Click a row to see its evidence.")
-    return rows
+    return rows, None
+
+
+def _select(rows: pd.DataFrame, asked: object) -> pd.DataFrame:
+    """Let the viewer tick rows; return these.
+
+    The list stands still meanwhile, but for another choice of what is shown: a tick belongs to a place in it.
+    """
+    held = st.session_state.get(acting.HELD)
+    if held is None or held[0] != asked:
+        nonce = st.session_state["alerts_nonce"] = st.session_state.get("alerts_nonce", 0) + 1
+        held = st.session_state[acting.HELD] = (asked, rows, nonce)
+    _, standing, nonce = held
+    if standing.empty:
+        frame.note("No alert passes these filters.")
+        return standing
+    ticked = alerts_grid(standing, chosen=None, tone=frame.tone(), key=f"alerts-many-{nonce}")
+    frame.note(
+        f"{explain.count(len(standing), 'alert')}. The list stands still while you select; "
+        "the box at the top selects all."
+    )
+    return standing.iloc[ticked]
+
+
+def _many(url: str, rows: pd.DataFrame) -> None:
+    """Draw what the viewer may do about several alerts at once."""
+    if rows.empty:
+        frame.note("Tick alerts on the left to acknowledge, snooze or resolve them together.")
+        return
+    with st.container(key="alert-title"):
+        st.text(f"{explain.count(len(rows), 'alert')} selected")
+    ids = rows["id"].tolist()
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        acting.who()
+        acting.acknowledge(url, ids)
+        acting.snooze(url, ids)
+        acting.resolve(url, ids)
+    with st.container(key="detail-meta"):
+        st.text("\n".join(rows["title"]))
 
 
 def _chosen(rows: pd.DataFrame) -> str | None:
@@ -212,16 +255,19 @@ def _answer(url: str, story: AlertStory) -> None:
     if desk.current().read_only:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        _who()
+        acting.who()
         if alert.state is AlertState.FIRING:
-            _button(url, alert, "Acknowledge", "check", "a", acts.acknowledge, primary=True)
+            acting.acknowledge(url, [alert.id])
         if alert.state in OPEN_STATES:
-            _button(url, alert, "Take it", "person", "t", _take)
-            _snooze(url, alert)
-            _button(url, alert, "Resolve", "task_alt", "e", acts.resolve)
+            acting.take(url, [alert.id])
+            if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):
+                acting.wake(url, [alert.id])
+            else:
+                acting.snooze(url, [alert.id])
+            acting.resolve(url, [alert.id])
         else:
-            _button(url, alert, "Reopen", "undo", "o", acts.reopen)
-    _verdict(url, story)
+            acting.reopen(url, [alert.id])
+    acting.verdict(url, [alert.id])
 
 
 def _said(url: str, story: AlertStory) -> Iterator[str]:
@@ -239,79 +285,6 @@ def _said(url: str, story: AlertStory) -> Iterator[str]:
     for each in newest.values():
         note = f": {each.note}" if each.note else ""
         yield f"{each.who} says {each.verdict.replace('_', ' ')}{note}."
-
-
-def _who() -> None:
-    st.text_input(
-        "Your name",
-        key="who",
-        value=None,
-        placeholder=f"as {desk.current().analyst}",
-        max_chars=60,
-        label_visibility="collapsed",
-        width=190,
-    )
-
-
-def _do(url: str, alert: Alert, deed: data.Deed) -> None:
-    """Do something in the viewer's name; say so where the alert does not allow it any more."""
-    name = " ".join((st.session_state.get("who") or "").split()) or desk.current().analyst
-    refused = data.act(url, alert.id, name, deed)
-    if refused:
-        st.toast(refused)
-    st.rerun(scope="fragment")
-
-
-def _button(
-    url: str,
-    alert: Alert,
-    label: str,
-    icon: str,
-    shortcut: str,
-    deed: data.Deed,
-    primary: bool = False,
-) -> None:
-    key = label.lower().replace(" ", "-")
-    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    if st.button(label, type=kind, icon=f":material/{icon}:", key=key, shortcut=shortcut):
-        _do(url, alert, deed)
-
-
-def _take(connection: Connection, alert_id: str, who: str, now: datetime) -> None:
-    acts.assign(connection, alert_id, who, now, who)
-
-
-def _snooze(url: str, alert: Alert) -> None:
-    """Offer some durations; an alert that sleeps can be woken."""
-    if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):
-        _button(url, alert, "Wake", "alarm_on", "s", _wake)
-        return
-    with st.popover("Snooze", icon=":material/snooze:"):
-        for hours in SNOOZES:
-            if st.button(f"{hours} h", key=f"snooze-{hours}"):
-                _do(url, alert, partial(_sleep, hours))
-
-
-def _sleep(hours: int, connection: Connection, alert_id: str, who: str, now: datetime) -> None:
-    acts.snooze(connection, alert_id, who, now, now + timedelta(hours=hours))
-
-
-def _wake(connection: Connection, alert_id: str, who: str, now: datetime) -> None:
-    acts.snooze(connection, alert_id, who, now, None)
-
-
-def _verdict(url: str, story: AlertStory) -> None:
-    """Ask whether the alert was worth it."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="verdicts"):
-        st.text("Worth it?")
-        for verdict, meaning in VERDICTS.items():
-            label = verdict.replace("_", " ").capitalize()
-            if st.button(label, key=f"verdict-{verdict}", help=meaning, type="tertiary"):
-                _do(url, story.alert, partial(_judge, verdict))
-
-
-def _judge(verdict: str, connection: Connection, alert_id: str, who: str, now: datetime) -> None:
-    acts.judge(connection, alert_id, who, now, verdict)
 
 
 def _aftermath(story: AlertStory) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from monitor.alert.ruleschema import KINDS, Document
@@ -58,8 +57,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _read(path: Path) -> tuple[YamlFile, Document]:
     file = read_yaml(path, "the rules", "check [alert] rules")
-    if twice := list(_given_twice(file, file.root)):
-        raise ConfigError("\n".join(twice))
     if not isinstance(file.data, dict):
         raise ConfigError(f"{path}:1: must be a mapping with the key `rules`, a list of rules")
     try:
@@ -67,24 +64,6 @@ def _read(path: Path) -> tuple[YamlFile, Document]:
     except ValidationError as error:
         wrong = sorted(_explained(file, file.data, error))
         raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in wrong)) from None
-
-
-def _given_twice(file: YamlFile, node: yaml.Node | None) -> Iterator[str]:
-    """YAML lets the last of two equal keys win in silence; here it is a mistake."""
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                yield (
-                    f"{file.path}:{line}: `{key.value}` is given on line {seen[key.value]} "
-                    "already; remove one"
-                )
-            seen.setdefault(key.value, line)
-            yield from _given_twice(file, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _given_twice(file, value)
 
 
 def _explained(file: YamlFile, data: Any, error: ValidationError) -> Iterator[tuple[int, str]]:

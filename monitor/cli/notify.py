@@ -128,6 +128,8 @@ def routes(
     if alert is None:
         for route in routing.root.walk():
             matched = ", ".join(str(matcher) for matcher in route.matchers) or "everything"
+            if route.min_severity is not None:
+                matched += f" from severity {route.min_severity} on"
             typer.echo(f"{route.name}: {matched} -> {', '.join(route.channels) or 'nobody'}")
         return
     store = Store(settings.store.url)
@@ -159,7 +161,10 @@ def silence_add(
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """Send nothing of the alerts that match, for a while. They are shown as ever."""
+    """Send nothing of the alerts that match, for a while. They are shown as ever.
+
+    What fires still when it ends, and was not told because of it, is told then.
+    """
     from monitor.clock import SystemClock
     from monitor.notify.hours import read_duration
     from monitor.notify.match import read_matcher
@@ -210,7 +215,7 @@ def silence_expire(
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """End a silence now."""
+    """End a silence now; what it held and fires still is told."""
     from monitor.clock import SystemClock
     from monitor.store import Store, silences
 

@@ -7,9 +7,12 @@ address to a channel of kind ``alertmanager``.
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx2 as httpx
 import orjson
@@ -28,22 +31,25 @@ _ZERO = "0001-01-01T00:00:00Z"  # what Go writes for no time
 def webhook_body(payload: Mapping[str, object], receiver: str) -> dict[str, object]:
     """Return the body of Alertmanager's webhook, version 4, for a notification's payload.
 
-    See https://prometheus.io/docs/alerting/latest/configuration/#webhook_config.
+    ``groupKey`` names the route and the labels of the group: each message of a group has the same. See
+    https://prometheus.io/docs/alerting/latest/configuration/#webhook_config.
     """
-    told = [_alert(each, str(payload.get("link") or "")) for each in _alerts(payload)]
+    group = {name: str(value) for name, value in _mapping(payload.get("group_labels")).items()}
+    told = [_alert(each) for each in _alerts(payload)]
+    for each in told:
+        each["labels"] = {**group, **_mapping(each["labels"])}
     firing = any(each["status"] == "firing" for each in told)
-    labels = [_mapping(each["labels"]) for each in told]
-    key = digest("\0".join(str(each["fingerprint"]) for each in told))[:16]
+    matched = ",".join(f"{name}={json.dumps(group[name])}" for name in sorted(group))
     return {
         "version": "4",
-        "groupKey": f'{{}}:{{alerts="{key}"}}',
-        "truncatedAlerts": 0,
+        "groupKey": f"{payload.get('route') or ''}:{{{matched}}}",
+        "truncatedAlerts": 0,  # all of a message are in it
         "status": "firing" if firing else "resolved",
         "receiver": receiver,
-        "groupLabels": {"alertname": labels[0]["alertname"]} if len(labels) == 1 else {},
-        "commonLabels": _common(labels),
+        "groupLabels": group,
+        "commonLabels": _common([_mapping(each["labels"]) for each in told]),
         "commonAnnotations": _common([_mapping(each["annotations"]) for each in told]),
-        "externalURL": str(payload.get("link") or ""),
+        "externalURL": str(payload.get("dashboard_url") or ""),
         "alerts": told,
     }
 
@@ -80,13 +86,39 @@ class AlertmanagerChannel:
 
     def send(self, notification: Notification) -> None:
         kept_until = self._clock.now() + KEPT
-        link = str(notification.payload.get("link") or "")
-        body = []
-        for each in _alerts(notification.payload):
-            body += [*_milder(each, link), _posted(each, link, kept_until)]
+        told = _alerts(notification.payload)
+        body = [*self._former(told), *(_posted(each, kept_until) for each in told)]
+        self._answer("POST", content=orjson.dumps(body))
+
+    def _former(self, told: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+        """What fires there as one of these alerts still, by labels that it has no more: each is over.
+
+        Severity is a label, so an alert that gets worse is another one there.
+        """
+        known = {each["fingerprint"]: each for each in told if each.get("fingerprint")}
+        if not known:
+            return []
+        answer = self._answer("GET", params={"filter": _any_of(known.values())})
+        try:
+            firing = [_mapping(each) for each in orjson.loads(answer.content)]
+        except (orjson.JSONDecodeError, TypeError):
+            raise ChannelRefused(
+                f"channel {self.name!r}: its answer is no list of alerts; "
+                "is its `url` that of an Alertmanager?"
+            ) from None
+        over = []
+        for each in firing:
+            alert = known.get(_mapping(each.get("annotations")).get("fingerprint"))
+            if alert is not None and each.get("labels") != _labels(alert):
+                kept = {name: each.get(name) for name in ("labels", "annotations", "startsAt")}
+                over.append({**kept, "endsAt": alert.get("updated_at") or each.get("startsAt")})
+        return over
+
+    def _answer(self, method: str, **request: Any) -> httpx.Response:
+        """What it answers; or its trouble, said as a channel's."""
         headers = {"Content-Type": "application/json", "User-Agent": "foreshock"}
         try:
-            answer = self._client.post(self._url, content=orjson.dumps(body), headers=headers)
+            answer = self._client.request(method, self._url, headers=headers, **request)
         except httpx.HTTPError as error:
             raise ChannelRetriable(
                 f"channel {self.name!r}: no answer: {type(error).__name__}"
@@ -98,6 +130,7 @@ class AlertmanagerChannel:
             raise ChannelRefused(
                 f"channel {self.name!r}: HTTP {status}; is its `url` that of an Alertmanager?"
             )
+        return answer
 
     def close(self) -> None:
         """Close idle connections."""
@@ -109,37 +142,29 @@ def _alerts(payload: Mapping[str, object]) -> list[Mapping[str, object]]:
     many = payload.get("alerts")
     if isinstance(many, Sequence) and not isinstance(many, str):
         return [_mapping(each) for each in many]
-    return [{**_mapping(payload.get("alert")), "reason": payload.get("reason")}]
+    alert = _mapping(payload.get("alert"))
+    return [{**alert, "reason": payload.get("reason"), "link": payload.get("link")}]
 
 
-def _alert(alert: Mapping[str, object], link: str) -> dict[str, object]:
+def _alert(alert: Mapping[str, object]) -> dict[str, object]:
     resolved = alert.get("state") == "resolved"
+    ended = alert.get("resolved_at") or alert.get("updated_at")
     return {
         "status": "resolved" if resolved else "firing",
         "labels": _labels(alert),
         "annotations": _annotations(alert),
         "startsAt": alert.get("started_at") or _ZERO,
-        "endsAt": (alert.get("updated_at") if resolved else None) or _ZERO,
-        "generatorURL": link,
+        "endsAt": (ended if resolved else None) or _ZERO,
+        "generatorURL": str(alert.get("link") or ""),
         "fingerprint": digest(str(alert.get("fingerprint")))[:16],
     }
 
 
-def _milder(alert: Mapping[str, object], link: str) -> list[dict[str, object]]:
-    """The alert as it was while less severe, as over: severity is a label, so each is an alert of its own."""
-    severity = alert.get("severity")
-    return [
-        _posted({**alert, "severity": less, "state": "resolved"}, link, None)
-        for less in range(1, severity if isinstance(severity, int) else 1)
-    ]
-
-
-def _posted(
-    alert: Mapping[str, object], link: str, kept_until: datetime | None
-) -> dict[str, object]:
-    whole = _alert(alert, link)
-    ends = kept_until.isoformat() if kept_until and whole["status"] == "firing" else whole["endsAt"]
+def _posted(alert: Mapping[str, object], kept_until: datetime) -> dict[str, object]:
+    whole = _alert(alert)
+    ends = kept_until.isoformat() if whole["status"] == "firing" else whole["endsAt"]
     posted = {name: whole[name] for name in ("labels", "annotations", "startsAt")}
+    link = whole["generatorURL"]
     return {**posted, "endsAt": ends, **({"generatorURL": link} if link else {})}
 
 
@@ -147,6 +172,17 @@ def _labels(alert: Mapping[str, object]) -> dict[str, str]:
     """What names the alert: the same for every message of it, but for a severity that rises."""
     found = {name: str(alert[name]) for name in _LABELS if alert.get(name) not in (None, "")}
     return {"alertname": f"foreshock_{alert.get('event')}", **found}
+
+
+def _any_of(alerts: Iterable[Mapping[str, object]]) -> list[str]:
+    """Matchers that fit each of these alerts, whatever its severity."""
+    labels = [_labels(each) for each in alerts]
+    lasting = [name for name in ("alertname", "key") if all(name in each for each in labels)]
+    values = {name: sorted({re.escape(each[name]) for each in labels}) for name in lasting}
+    return [
+        f"{name}=~{json.dumps('|'.join(found), ensure_ascii=False)}"
+        for name, found in values.items()
+    ]
 
 
 def _annotations(alert: Mapping[str, object]) -> dict[str, str]:
@@ -158,6 +194,7 @@ def _annotations(alert: Mapping[str, object]) -> dict[str, str]:
         "quote": first.get("quote"),
         "url": first.get("url"),
         "publishers": alert.get("publishers"),
+        "fingerprint": alert.get("fingerprint"),
     }
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
 

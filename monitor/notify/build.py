@@ -76,8 +76,9 @@ def build_heartbeat(
     url = heartbeat.address()
     if url is None:
         return None
-    every, behind = (
+    every, behind, undelivered = (
         timedelta(seconds=heartbeat.every_s),
         timedelta(minutes=heartbeat.behind_minutes),
+        timedelta(minutes=heartbeat.undelivered_minutes),
     )
-    return Heartbeat(url, every, behind, store, wall, metrics)
+    return Heartbeat(url, every, behind, undelivered, store, wall, metrics)

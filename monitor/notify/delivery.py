@@ -1,4 +1,7 @@
-"""From the outbox to people: what has waited long enough is put together, and what is due is sent.
+"""From the outbox to people: what is due is sent, at least once.
+
+Channels are served side by side, each by one thread at a time, so that a slow one holds up no other; what is
+on its way when a turn ends goes on, and its channel is left alone until it is done.
 
 A channel that fails twice in a row is left alone (its circuit is open) until its messages are due again. The
 probes are the oldest and the one tried least, so that a message which its receiver cannot take holds up no
@@ -9,24 +12,26 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from monitor.clock import Clock
-from monitor.domain import Alert, AlertState, Notification, digest
+from monitor.domain import Notification
 from monitor.metrics import Metrics
-from monitor.notify.message import render_group
-from monitor.notify.path import Verdict, apart
+from monitor.notify.dispatch import TOGETHER
+from monitor.notify.message import most_severe
+from monitor.notify.path import apart
 from monitor.notify.port import Channel, ChannelRefused, ChannelRetriable
-from monitor.store import Connection, Store, alerts, outbox
-from monitor.store.outbox import Draft, Waiting
+from monitor.notify.routes import Routing
+from monitor.store import Store, outbox
 
 log = logging.getLogger(__name__)
 
-Held = Callable[[Connection, Alert], Verdict | None]
-
-PER_TURN = 20
+AT_ONCE = 8  # channels
+PATIENCE_S = 0.5
+PER_TURN = 20  # messages of a channel
 DOWN_AFTER = 2  # failures in a row
 RETRY_S = (2.0, 300.0)  # first and longest wait between two tries
 
@@ -35,127 +40,85 @@ class Delivery:
     """Sends, at least once."""
 
     def __init__(
-        self, store: Store, channels: Mapping[str, Channel], wall: Clock, metrics: Metrics
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        wall: Clock,
+        metrics: Metrics,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.store = store
         self.channels = channels
         self.wall = wall
         self.metrics = metrics
+        self.patience_s = patience_s
         self._failing: set[str] = set()  # channels whose last try failed
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="notify")
+        self._under_way: dict[str, Future[None]] = {}  # by channel
+        self._closing = threading.Event()
 
-    def flush(self, connection: Connection, digests: frozenset[str], held: Held) -> None:
-        """Put together what has waited: one message for each channel and group.
+    def send(self, routing: Routing, before: datetime) -> None:
+        """Send what is due; a channel that is down keeps its messages for later, and so do a route's hours.
 
-        Parameters
-        ----------
-        digests
-            Routes whose messages are digests: they hold what is over by now, too.
-        held
-            What holds an alert back by now: a silence, a snooze, an alert that explains it may be newer than
-            the message.
-        """
-        now = self.wall.now()
-        waiting = sorted(outbox.ripe(connection, now), key=lambda each: (each.channel, each.group))
-        for _, members in groupby(waiting, key=lambda each: (each.channel, each.group)):
-            together = sorted(members, key=lambda each: each.id)
-            self._put_together(connection, together, together[-1].route in digests, held, now)
-
-    def _put_together(
-        self,
-        connection: Connection,
-        members: Sequence[Waiting],
-        is_digest: bool,
-        held: Held,
-        now: datetime,
-    ) -> None:
-        newest = {each.alert_id: each for each in members}  # the last message of each alert
-        for each in members:
-            if each is not newest[each.alert_id]:
-                self._end(connection, [each], "a newer message of the same alert is sent", now)
-        for each in list(newest.values()):
-            if self._held_by_now(connection, each, is_digest, held, now):
-                del newest[each.alert_id]
-        left = list(newest.values())
-        if len(left) == 1 and not is_digest:
-            outbox.release(connection, [left[0].id], now)
-        elif left:
-            self._together(connection, left, is_digest, now)
-
-    def _held_by_now(
-        self,
-        connection: Connection,
-        message: Waiting,
-        is_digest: bool,
-        held: Held,
-        now: datetime,
-    ) -> bool:
-        """Say whether a message that waited does not go out now; it is ended or put off then."""
-        alert = alerts.get(connection, message.alert_id)
-        if alert is None:
-            return False
-        if not is_digest and (reason := _settled(alert, message.change)):
-            self._end(connection, [message], reason, now)
-            return True
-        if (verdict := held(connection, alert)) is None:
-            return False
-        self.metrics.held.labels(verdict.stage).inc()
-        if verdict.due_at is None:
-            self._end(connection, [message], verdict.reason, now)
-        else:
-            group = apart(message.group.partition(".")[0], verdict.stage)
-            outbox.put_off(connection, message.id, verdict.reason, verdict.due_at, group)
-        return True
-
-    def _together(
-        self, connection: Connection, members: Sequence[Waiting], is_digest: bool, now: datetime
-    ) -> None:
-        first = members[0]
-        key = digest("\0".join(str(each.id) for each in members))
-        subject, body, payload = render_group(
-            [(each.subject, each.body, each.payload) for each in members], is_digest
-        )
-        change = "digest" if is_digest else "group"
-        draft = Draft(
-            idempotency_key=f"group:{key}:{first.channel}",
-            channel=first.channel,
-            alert_id=first.alert_id,
-            subject=subject,
-            body=body,
-            payload=payload,
-            state=outbox.PENDING,
-            reason="",
-            route=first.route,
-            group=first.group,
-            change=change,
-        )
-        if outbox.add(connection, draft, now):
-            self.metrics.notifications.labels(outbox.PENDING).inc()
-        reason = f"sent within the {change} {key[:8]}"
-        outbox.end(connection, [each.id for each in members], outbox.GROUPED, reason, now)
-        self.metrics.notifications.labels(outbox.GROUPED).inc(len(members))
-
-    def _end(
-        self, connection: Connection, members: Sequence[Waiting], reason: str, now: datetime
-    ) -> None:
-        ids = [each.id for each in members]
-        outbox.end(connection, ids, outbox.SUPPRESSED, reason, now)
-        self.metrics.notifications.labels(outbox.SUPPRESSED).inc(len(members))
-
-    def send(self, before: datetime) -> None:
-        """Send what is due; a channel that is down keeps its messages for later.
+        It comes back when all is sent, or after a moment: a slow channel is not waited for.
 
         Parameters
         ----------
         before
             Nothing is begun from then on: another process may send by then.
         """
+        self._collect()
+        if self._closing.is_set():
+            return
+        now = self.wall.now()
+        begun = []
         with self.store.read() as connection:
-            due = outbox.due(connection, self.wall.now(), PER_TURN)
-        by_channel: dict[str, list[Notification]] = {}
-        for notification in due:
-            by_channel.setdefault(notification.channel, []).append(notification)
-        for name, messages in by_channel.items():
-            self._send_on(name, messages, before)
+            due = {
+                name: outbox.due(connection, now, PER_TURN, name)
+                for name in outbox.due_channels(connection, now)
+                if name not in self._under_way
+            }
+        for name, messages in due.items():
+            if timely := self._timely(messages, routing, now):
+                task = self._pool.submit(self._send_on, name, timely, before)
+                self._under_way[name] = task
+                begun.append(task)
+        wait(begun, self.patience_s)
+        self._collect()
+
+    def _timely(
+        self, messages: Sequence[Notification], routing: Routing, now: datetime
+    ) -> list[Notification]:
+        """Return what the hours of its route allow still: what comes late may have missed them."""
+        timely = []
+        for message in messages:
+            route = None if message.change == "escalation" else routing.named(message.route)
+            opens = now if route is None else route.opens_at(now, most_severe(message.payload))
+            if opens <= now:
+                timely.append(message)
+                continue
+            self.metrics.held.labels("hours").inc()
+            with self.store.write() as connection:
+                if message.change in TOGETHER:
+                    outbox.keep(connection, message.id, opens)
+                else:  # it goes the path again then
+                    group = apart(message.group.partition(".")[0], "hours")
+                    outbox.put_off(connection, message.id, "missed the hours", opens, group)
+        return timely
+
+    def close(self) -> None:
+        """Begin no other message, and wait for those that are on their way."""
+        self._closing.set()
+        self._pool.shutdown()
+        for name, task in self._under_way.items():
+            if (error := task.exception()) is not None:
+                log.warning("channel %s: %s; what is due is sent next time", name, error)
+
+    def _collect(self) -> None:
+        """Forget what is done; raise what made one fail."""
+        done = [name for name, task in self._under_way.items() if task.done()]
+        for task in [self._under_way.pop(name) for name in done]:
+            task.result()
 
     def _send_on(self, name: str, messages: Sequence[Notification], before: datetime) -> None:
         left = list(messages)
@@ -163,7 +126,7 @@ class Delivery:
         taken = 0
         in_a_row = 0
         was_down = name in self._failing
-        while left and in_a_row < DOWN_AFTER and self.wall.now() < before:
+        while left and in_a_row < DOWN_AFTER and self._may_begin(before):
             place = 0
             if in_a_row:
                 place = min(range(len(left)), key=lambda at: left[at].attempts)
@@ -183,6 +146,9 @@ class Delivery:
                     outbox.hurry(connection, name, self.wall.now())
         for message, trouble in failed:
             self._postpone(message, trouble, whole_channel=not taken or in_a_row == DOWN_AFTER)
+
+    def _may_begin(self, before: datetime) -> bool:
+        return self.wall.now() < before and not self._closing.is_set()
 
     def _try(self, notification: Notification) -> None:
         """Send one message, or raise `ChannelRetriable`."""
@@ -227,12 +193,3 @@ class Delivery:
             self.metrics.spans.labels("notify").observe(
                 max(0.0, (now - created_at).total_seconds())
             )
-
-
-def _settled(alert: Alert, change: str) -> str:
-    """Return why a message that waited is no news any more, or nothing."""
-    if alert.state is AlertState.RESOLVED and change != "resolved":
-        return "the alert was over before it was told"
-    if alert.state is AlertState.ACKNOWLEDGED and change == "fired":
-        return f"{alert.acknowledged_by} acknowledged the alert before it was told"
-    return ""

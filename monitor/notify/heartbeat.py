@@ -1,8 +1,9 @@
 """The dead man's heartbeat: an outside monitor hears of us while all is well; people, when it does not.
 
 It beats only while the whole pipeline moves: the alert stage has to have decided, not long ago, on
-everything that was collected up to then. Where collecting, classifying, aggregating or deciding stands still,
-or this process or its machine does, the beats end.
+everything that was collected up to then, and what was due by then has to have reached people. Where
+collecting, classifying, aggregating, deciding or telling stands still, or this process or its machine does,
+the beats end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import httpx2 as httpx
 from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics
-from monitor.store import Store, progress
+from monitor.store import Store, outbox, progress
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ class Heartbeat:
     ----------
     url
         What to GET, as Healthchecks, Dead Man's Snitch and Uptime Kuma give it out. Never logged.
-    every, behind
-        Between two beats; how far the decisions may be behind the wall clock.
+    every, behind, undelivered
+        Between two beats; how far the decisions may be behind the wall clock; how long a message that is due
+        may wait.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class Heartbeat:
         url: str,
         every: timedelta,
         behind: timedelta,
+        undelivered: timedelta,
         store: Store,
         wall: Clock,
         metrics: Metrics,
@@ -55,6 +58,7 @@ class Heartbeat:
             raise ConfigError("notify.heartbeat.url: write https://HOST/PATH")
         self.every = every
         self.behind = behind
+        self.undelivered = undelivered
         self.store = store
         self.wall = wall
         self.metrics = metrics
@@ -71,8 +75,8 @@ class Heartbeat:
         if self._next_at is not None and now < self._next_at:
             return False
         self._next_at = now + self.every
-        if (lag := self._behind(now)) is None or lag > self.behind:
-            log.warning("no heartbeat: the decisions are %s behind", lag or "not begun, all of it")
+        if trouble := self._trouble(now):
+            log.warning("no heartbeat: %s", trouble)
             self.metrics.heartbeats.labels("withheld").inc()
             return False
         try:
@@ -84,7 +88,16 @@ class Heartbeat:
         self.metrics.heartbeats.labels("heard" if heard else "unheard").inc()
         return heard
 
-    def _behind(self, now: datetime) -> timedelta | None:
+    def _trouble(self, now: datetime) -> str:
+        """Return what stands still, or nothing."""
         with self.store.read() as connection:
             decided = progress.load(connection, "alert")
-        return min((now - state.through_at for state in decided.values()), default=None)
+            due_since = outbox.waits_since(connection)
+        behind = min((now - state.through_at for state in decided.values()), default=None)
+        if behind is None:
+            return "nothing has been decided yet"
+        if behind > self.behind:
+            return f"the decisions are {behind} behind"
+        if due_since is not None and now - due_since > self.undelivered:
+            return f"a message waits for its channel since {due_since:%Y-%m-%d %H:%M} UTC"
+        return ""

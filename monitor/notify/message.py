@@ -12,6 +12,8 @@ from monitor.domain import Alert, AlertKind, Dimension, Evidence
 from monitor.notify.plaintext import one_line
 
 EVIDENCE_SHOWN = 10
+#: What a payload says of the desk and of the group, which `monitor.notify.path` adds: not of one alert.
+OF_THE_GROUP = ("dashboard_url", "route", "group_labels")
 SEVERITIES = {1: "notable", 2: "moderate", 3: "serious", 4: "severe", 5: "existential"}
 
 
@@ -60,7 +62,8 @@ def render(
         lines.append(f"  ... and {len(alert.evidence) - EVIDENCE_SHOWN} more")
     if link:
         lines += ["", link]
-    return subject, "\n".join(lines), _payload(alert, reason, subject, who, link, evidence)
+    payload = _payload(alert, reason, subject, who, link, evidence)
+    return subject, "\n".join(lines), {**payload, "dashboard_url": base_url}
 
 
 def render_group(
@@ -68,8 +71,10 @@ def render_group(
 ) -> tuple[str, str, dict[str, object]]:
     """Return subject, body and payload of one message that holds several, as `render` made them.
 
-    The payload has the alerts under ``alerts``, each as `render` gives one under ``alert``.
+    The payload has the alerts under ``alerts``, each as `render` gives one under ``alert``, with its reason
+    and link. What is of the whole group is that of the first.
     """
+    shared = {name: messages[0][2].get(name) for name in OF_THE_GROUP}
     count = f"{len(messages)} {_plural(len(messages), 'alert')}"
     heads = "; ".join(subject for subject, _, _ in messages)
     subject = one_line(f"{'Digest, ' if is_digest else ''}{count}: {heads}", 150)
@@ -84,12 +89,24 @@ def render_group(
             "subject": subject,
             "reason": "digest" if is_digest else "group",
             "link": None,
+            **shared,
             "alerts": [
-                {**_alert_of(payload), "reason": payload.get("reason")}
+                {
+                    **_alert_of(payload),
+                    **{name: payload.get(name) for name in ("reason", "link")},
+                }
                 for _, _, payload in messages
             ],
         },
     )
+
+
+def most_severe(payload: Mapping[str, object]) -> int:
+    """Return the severity of a payload's alert, or of the gravest of several; 0 where it has none."""
+    several = payload.get("alerts")
+    found = several if isinstance(several, Sequence) else [payload.get("alert")]
+    graded = [each.get("severity") for each in found if isinstance(each, Mapping)]
+    return max((each for each in graded if isinstance(each, int)), default=0)
 
 
 def _about(alert: Alert) -> str:
@@ -130,6 +147,7 @@ def _payload(
             "title": one_line(alert.title),
             "started_at": _iso(alert.started_at),
             "updated_at": _iso(alert.updated_at),
+            "resolved_at": None if alert.resolved_at is None else _iso(alert.resolved_at),
             "decided_at": _iso(alert.decided_at),
             "items": alert.items,
             "publishers": alert.publishers,
@@ -172,7 +190,7 @@ def _safe_url(url: str | None) -> str | None:
 
 
 def _link(base_url: str | None, alert_id: str) -> str | None:
-    return f"{base_url.rstrip('/')}/alerts?id={quote(alert_id, safe='')}" if base_url else None
+    return f"{base_url.rstrip('/')}/alerts?alert={quote(alert_id, safe='')}" if base_url else None
 
 
 def _jsonable(value: object) -> object:

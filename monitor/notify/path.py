@@ -1,13 +1,14 @@
 """What becomes of a change of an alert, route by route: told now, told later, or not, and why.
 
-The whole path, in order: least severity, route, inhibit, silence, replay (recorded and not sent), snooze,
+The whole path, in order: route, least severity, inhibit, replay (recorded and not sent), silence, snooze,
 hours, digest, group. Dedup (an idempotency key is unique) and retry belong to the outbox. Nothing is kept
-here: what waits, waits in the outbox, and another process may go on with it.
+here: what waits, waits in the outbox, and another process may go on with it. What has waited long enough
+goes the path again, from least severity on, as things are by then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +17,8 @@ from monitor.notify.match import fits_all, labels_of, read_matcher
 from monitor.notify.message import render
 from monitor.notify.routes import Inhibition, Labels, Route, Routing
 from monitor.store import Connection, alerts, outbox, silences
-from monitor.store.outbox import Draft
+from monitor.store.outbox import Draft, Waiting
+from monitor.store.silences import Silence
 from monitor.stream.codec import AlertChange
 
 # What people are told, and how it is said. Acknowledged alerts are shown, not sent; of the end of one those
@@ -32,7 +34,7 @@ TOLD = {
     "over": "it is reported to be over",
 }
 RESOLVED = {"resolved": "it is over: quiet for long enough"}
-APART = ("snooze", "hours", "digest")
+APART = ("silence", "snooze", "hours", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Path:
     Parameters
     ----------
     min_severity
-        Alerts below are not sent.
+        Alerts below are not sent, by a route that does not say otherwise.
     companies
         The watchlist, by id.
     families
@@ -88,16 +90,21 @@ class Path:
             if change.change not in told:
                 continue
             why = told[change.change]
-            held = self.held(connection, alert, labels, routing, now)
+            held = self.held(connection, alert, labels, route, routing, now)
+            if not route.channels:
+                nobody = f"route {route.name} has no channel"
+                held = Verdict(outbox.SUPPRESSED, "route", nobody)
             group = route.group_of(labels)
             for channel in route.channels or ("",):
                 verdict = held or self._when(connection, change, route, channel, group, now)
+                # What is too small for one route, another may tell on the same channel.
+                too_small = f":{route.name}" if verdict.stage == "severity" else ""
                 yield (
                     Draft(
-                        f"{alert.id}:{change.change}:{change.seq}:{channel}",
+                        f"{alert.id}:{change.change}:{change.seq}:{channel}{too_small}",
                         channel,
                         alert.id,
-                        *self.render(alert, why),
+                        *self.render(alert, why, route),
                         verdict.state,
                         verdict.reason,
                         verdict.due_at,
@@ -108,48 +115,70 @@ class Path:
                     verdict.stage,
                 )
 
-    def render(self, alert: Alert, why: str) -> tuple[str, str, dict[str, object]]:
+    def render(
+        self, alert: Alert, why: str, route: Route | None
+    ) -> tuple[str, str, dict[str, object]]:
+        """Return subject, body and payload of a message, with the route and the group that it goes by."""
         company = self.companies.get(alert.key)
-        return render(alert, why, self.dashboard_url, company.name if company else None)
-
-    def _silenced(self, connection: Connection, labels: Labels, now: datetime) -> str | None:
-        """Return which silence holds for these labels, in words, or ``None``."""
-        for silence in silences.active(connection, now):
-            matchers = [read_matcher(label, each) for label, each in silence.matchers.items()]
-            if fits_all(matchers, labels):
-                until = f"{silence.ends_at:%Y-%m-%d %H:%M} UTC"
-                return f"silence {silence.id} of {silence.who} until {until}: {silence.comment}"
-        return None
+        name = company.name if company else None
+        subject, body, payload = render(alert, why, self.dashboard_url, name)
+        if route is not None:
+            payload["route"] = route.name
+            payload["group_labels"] = _group_labels(route, self.labels(alert), payload)
+        return subject, body, payload
 
     def held(
         self,
         connection: Connection,
         alert: Alert,
         labels: Labels,
+        route: Route | None,
         routing: Routing,
         now: datetime,
     ) -> Verdict | None:
-        """Return what holds an alert back on every channel, or ``None``."""
-        if alert.severity < self.min_severity:
-            reason = f"severity {alert.severity} is below {self.min_severity}"
+        """Return what holds an alert back on every channel of a route, or ``None``.
+
+        ``route`` is ``None`` where the tree has it no more.
+        """
+        least = self.min_severity
+        if route is not None and route.min_severity is not None:
+            least = route.min_severity
+        if alert.severity < least:
+            reason = f"severity {alert.severity} is below {least}"
             return Verdict(outbox.SUPPRESSED, "severity", reason)
         for rule in routing.inhibit:
             if cause := self._inhibitor(connection, rule, alert, labels):
                 reason = f"inhibited: explained by the {cause.kind.value} alert "
                 reason += f"{cause.title} ({cause.id[:8]})"
                 return Verdict(outbox.SUPPRESSED, "inhibit", reason)
-        if (silence := self._silenced(connection, labels, now)) is not None:
-            return Verdict(outbox.SUPPRESSED, "silence", silence)
         if not self.send:
             return Verdict(outbox.RECORDED, "replay", "replay: recorded, not sent")
-        return None
+        silenced = fitting(silences.active(connection, now), labels)
+        if not silenced:
+            return None
+        last = max(silenced, key=lambda each: (each.ends_at, each.id))
+        until = f"{last.ends_at:%Y-%m-%d %H:%M} UTC"
+        reason = f"silence {last.id} of {last.who} until {until}: {last.comment}"
+        return Verdict(outbox.WAITING, "silence", reason, last.ends_at)
 
     def held_by_now(
-        self, connection: Connection, alert: Alert, routing: Routing, now: datetime
+        self,
+        connection: Connection,
+        alert: Alert,
+        message: Waiting,
+        routing: Routing,
+        now: datetime,
     ) -> Verdict | None:
         """Return what holds back an alert whose message has waited, or ``None``."""
-        held = self.held(connection, alert, self.labels(alert), routing, now)
-        return held or _snoozed(alert, now)
+        route = routing.named(message.route)
+        held = self.held(connection, alert, self.labels(alert), route, routing, now)
+        if held is None:
+            held = _snoozed(alert, now)
+        if held is not None or route is None:
+            return held
+        # A message that waited for its digest has come to it.
+        is_its_digest = message.stage == "digest" and route.opens_at(now, alert.severity) <= now
+        return None if is_its_digest else _by_the_clock(route, alert.severity, now)
 
     def _when(
         self,
@@ -162,16 +191,8 @@ class Path:
     ) -> Verdict:
         """When a channel hears of it."""
         alert = change.alert
-        if not channel:
-            return Verdict(outbox.SUPPRESSED, "route", f"route {route.name} has no channel")
-        if (snoozed := _snoozed(alert, now)) is not None:
-            return snoozed
-        opens = route.opens_at(now, alert.severity)
-        if opens > now:
-            return Verdict(outbox.WAITING, "hours", f"quiet until {_clock(opens)}", opens)
-        if route.digest is not None:
-            due = route.digest.next(now)
-            return Verdict(outbox.WAITING, "digest", f"digest of {_clock(due)}", due)
+        if waits := _snoozed(alert, now) or _by_the_clock(route, alert.severity, now):
+            return waits
         if alert.kind is AlertKind.STORY and change.change == "fired":
             return Verdict(outbox.PENDING)
         due = _group_due(connection, route, channel, group, now)
@@ -213,6 +234,37 @@ def _snoozed(alert: Alert, now: datetime) -> Verdict | None:
     if until is None or until <= now:
         return None
     return Verdict(outbox.WAITING, "snooze", f"snoozed until {_clock(until)}", until)
+
+
+def _by_the_clock(route: Route, severity: int, now: datetime) -> Verdict | None:
+    """What a route's hours or digest make of a message; a digest, too, comes within the hours."""
+    if route.digest is not None:
+        due = route.opens_at(route.digest.next(now), severity)
+        return Verdict(outbox.WAITING, "digest", f"digest of {_clock(due)}", due)
+    opens = route.opens_at(now, severity)
+    if opens <= now:
+        return None
+    return Verdict(outbox.WAITING, "hours", f"quiet until {_clock(opens)}", opens)
+
+
+def fitting(asked: Iterable[Silence], labels: Labels) -> list[Silence]:
+    """The silences that are about an alert."""
+    return [
+        each
+        for each in asked
+        if fits_all([read_matcher(label, what) for label, what in each.matchers.items()], labels)
+    ]
+
+
+def _group_labels(route: Route, labels: Labels, payload: Mapping[str, object]) -> dict[str, str]:
+    """The labels that a group goes by, as the alert in its payload spells them."""
+    told = payload["alert"]
+    spelled = told if isinstance(told, Mapping) else {}
+    return {
+        label: str(spelled.get(label) or "|".join(sorted(labels[label])))
+        for label in route.groups_by
+        if label in labels
+    }
 
 
 def _group_due(

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from monitor.domain import digest
 from monitor.notify.hours import Daily, Hours
 from monitor.notify.match import Matcher, fits_all
 
 Labels = Mapping[str, frozenset[str]]
+_QUIETS = 16  # quiet hours begin once a day at most: so many are more than two weeks
+_LOOK_AGAIN = timedelta(days=1)  # where no hour is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Route:
         How often people are reminded of what fires and nobody has acknowledged; ``None`` is never.
     active, quiet
         Hours outside which, and in which, messages wait, but for alerts of ``breaks_through`` and above.
+    min_severity
+        Alerts below are not told by this route; ``None`` is the ``notify.min_severity`` of the settings.
     digest
         When set, everything waits for that time of day and is one message.
     escalate
@@ -66,6 +70,7 @@ class Route:
     active: Hours | None = None
     quiet: Hours | None = None
     breaks_through: int = 5
+    min_severity: int | None = None
     digest: Daily | None = None
     escalate: tuple[Step, ...] = ()
     send_resolved: bool = False
@@ -84,16 +89,34 @@ class Route:
 
     def group_of(self, labels: Labels) -> str:
         """Return the key of the group that an alert belongs to on this route."""
-        parts = [f"{label}={'|'.join(sorted(labels.get(label, ())))}" for label in self.group_by]
-        return digest("\0".join([self.name, *(parts if self.digest is None else [])]))[:16]
+        parts = [f"{label}={'|'.join(sorted(labels.get(label, ())))}" for label in self.groups_by]
+        return digest("\0".join([self.name, *parts]))[:16]
+
+    @property
+    def groups_by(self) -> tuple[str, ...]:
+        """The labels that make a group; a digest is one group."""
+        return self.group_by if self.digest is None else ()
 
     def opens_at(self, now: datetime, severity: int) -> datetime:
         """Return when an alert of some severity may be told, by the hours of this route: now or later."""
         if severity >= self.breaks_through:
             return now
-        if self.active is not None:
-            now = self.active.next(now)
-        return now if self.quiet is None else self.quiet.ends(now)
+        opens, is_open = self._opening(now)
+        return opens if is_open else now + _LOOK_AGAIN
+
+    @property
+    def ever_opens(self) -> bool:
+        """Whether the hours leave any time of the week, in winter or in summer."""
+        return any(self._opening(datetime(2026, month, 1, tzinfo=UTC))[1] for month in (1, 7))
+
+    def _opening(self, now: datetime) -> tuple[datetime, bool]:
+        """Return the first moment that is in the active hours and not in the quiet ones; or that none is."""
+        for _ in range(_QUIETS):
+            opens = now if self.active is None else self.active.next(now)
+            now = opens if self.quiet is None else self.quiet.ends(opens)
+            if now == opens:
+                return opens, True
+        return now, False
 
     def walk(self) -> Iterator[Route]:
         yield self
@@ -125,6 +148,10 @@ class Routing:
     def digests(self) -> frozenset[str]:
         """The names of the routes whose messages wait for a digest."""
         return frozenset(route.name for route in self.root.walk() if route.digest is not None)
+
+    def named(self, name: str) -> Route | None:
+        """Return the route of a name; ``None`` where the tree has none, as another did before."""
+        return next((route for route in self.root.walk() if route.name == name), None)
 
     @property
     def reminds(self) -> bool:

@@ -21,8 +21,8 @@ _TOP = ("hours", "route", "inhibit")
 _HOURS = ("days", "from", "to", "zone")
 _ROUTE = (
     *("name", "match", "channels", "group_by", "group_wait", "group_interval"),
-    *("repeat_interval", "active_hours", "quiet_hours", "breaks_through", "digest"),
-    *("escalate", "send_resolved", "continue", "routes"),
+    *("repeat_interval", "active_hours", "quiet_hours", "breaks_through", "min_severity"),
+    *("digest", "escalate", "send_resolved", "continue", "routes"),
 )
 _INHIBIT = ("source", "target", "equal")
 _STEP = ("after", "channels")
@@ -60,6 +60,7 @@ class _File:
         self.file = read_yaml(path, "the routes", "check [notify] routes")
         self.channels = channels
         self.hours: dict[str, Hours] = {}
+        self.named: dict[str, str] = {}  # names of routes, and where they are given
 
     def read(self) -> Routing:
         top = self._mapping("", self.file.data, _TOP)
@@ -87,7 +88,7 @@ class _File:
             for each in fields(Route)
             if each.name not in ("name", "matchers", "go_on", "routes")
         }
-        given: dict[str, Any] = {"name": str(cells.get("name", where))}
+        given: dict[str, Any] = {"name": self._name(where, cells)}
         read: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
             "match": ("matchers", self._matchers),
             "channels": ("channels", self._channels),
@@ -97,7 +98,8 @@ class _File:
             "repeat_interval": ("repeat_interval", self._optional(self._of(read_duration))),
             "active_hours": ("active", self._optional(self._named_hours)),
             "quiet_hours": ("quiet", self._optional(self._named_hours)),
-            "breaks_through": ("breaks_through", self._severity),
+            "breaks_through": ("breaks_through", partial(self._severity, 6)),
+            "min_severity": ("min_severity", self._optional(partial(self._severity, 5))),
             "digest": ("digest", self._optional(self._of(_daily))),
             "escalate": ("escalate", self._steps),
             "send_resolved": ("send_resolved", self._flag),
@@ -107,11 +109,26 @@ class _File:
             if key in cells:
                 given[name] = reader(f"{where}.{key}", cells[key])
         route = Route(**{**inherited, **given})
+        if not route.ever_opens:
+            place = "quiet_hours" if "quiet_hours" in cells else "active_hours"
+            self._fail(
+                f"{where}.{place}", "the quiet hours leave none of the active hours; change either"
+            )
         children = tuple(
             self._route(f"{where}.routes[{at}]", child, route)
             for at, child in enumerate(self._list(f"{where}.routes", cells.get("routes") or []))
         )
         return Route(**{**inherited, **given, "routes": children})
+
+    def _name(self, where: str, cells: Mapping[str, Any]) -> str:
+        """What waits, and digests, go by the name of their route: two of one name would be mixed."""
+        name = str(cells.get("name", where))
+        place = f"{where}.name" if "name" in cells else where
+        if name in self.named:
+            line = self.file.line(_place(self.named[name]))
+            self._fail(place, f"{name!r} is the name of the route on line {line}; choose another")
+        self.named[name] = place
+        return name
 
     def _matchers(self, where: str, raw: Any) -> tuple[Matcher, ...]:
         cells = self._mapping(where, raw, LABELS)
@@ -176,9 +193,10 @@ class _File:
             self._labels(f"{where}.equal", cells.get("equal", ["key"])),
         )
 
-    def _severity(self, where: str, raw: Any) -> int:
-        if type(raw) is not int or not 1 <= raw <= 6:
-            self._fail(where, f"{raw!r} must be a severity from 1 to 5, or 6 for never")
+    def _severity(self, most: int, where: str, raw: Any) -> int:
+        if type(raw) is not int or not 1 <= raw <= most:
+            never = ", or 6 for never" if most > 5 else ""
+            self._fail(where, f"{raw!r} must be a severity from 1 to 5{never}")
         return int(raw)
 
     def _flag(self, where: str, raw: Any) -> bool:
@@ -216,9 +234,13 @@ class _File:
         return raw
 
     def _fail(self, where: str, what: str) -> None:
-        parts = _PART.findall(where)
-        place = [int(part) if part.isdigit() else part for part in parts]
-        raise ConfigError(f"{self.file.where(place)}: {where + ': ' if where else ''}{what}")
+        raise ConfigError(
+            f"{self.file.where(_place(where))}: {where + ': ' if where else ''}{what}"
+        )
+
+
+def _place(where: str) -> list[str | int]:
+    return [int(part) if part.isdigit() else part for part in _PART.findall(where)]
 
 
 def _daily(raw: Any) -> DigestAt:

@@ -1,6 +1,7 @@
 """The notify stage: what happened to alerts becomes messages, and messages reach people.
 
-`monitor.notify.path` says what becomes of each; the outbox keeps it; `monitor.notify.delivery` sends it.
+`monitor.notify.path` says what becomes of each; the outbox keeps it; `monitor.notify.dispatch` lets go what
+waited; `monitor.notify.delivery` sends it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from monitor.clock import Clock
 from monitor.domain import EPOCH
 from monitor.metrics import Metrics
 from monitor.notify.delivery import Delivery
+from monitor.notify.dispatch import Dispatch
 from monitor.notify.heartbeat import Heartbeat
 from monitor.notify.path import Path
 from monitor.notify.reminders import reminders
@@ -54,6 +56,7 @@ class NotifyStage:
         self.store = store
         self.path = path
         self.routing = routing
+        self.dispatch = Dispatch(metrics)
         self.delivery = delivery
         self.heartbeat = heartbeat
         self.holder = holder
@@ -82,6 +85,10 @@ class NotifyStage:
         after = partial(self._tick, routing, bool(changes)) if self.path.send else None
         return Effects(write=write if wanted else None, after=after)
 
+    def close(self) -> None:
+        """Begin no other message, and wait for those that are on their way."""
+        self.delivery.close()
+
     def _tick(self, routing: Routing, at_once: bool) -> None:
         """Do what time makes due: one process at a time does."""
         now = self.wall.now()
@@ -97,11 +104,10 @@ class NotifyStage:
         with self.store.write() as connection:
             if not leases.hold(connection, STAGE, self.holder, now, LEASE_S):
                 return
+            self.dispatch.flush(connection, self.path, routing, now)
             if remind:
                 self._reminded_at = now
                 for draft in reminders(connection, self.path, routing, now):
                     if outbox.add(connection, draft, now):
                         self.metrics.notifications.labels(draft.state).inc()
-            held = partial(self.path.held_by_now, routing=routing, now=now)
-            self.delivery.flush(connection, routing.digests, held)
-        self.delivery.send(before=now + timedelta(seconds=LEASE_S / 2))
+        self.delivery.send(routing, before=now + timedelta(seconds=LEASE_S / 2))

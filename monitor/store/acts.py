@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from monitor.domain import OPEN_STATES, VERDICTS, AlertState, from_micros, to_micros
 from monitor.errors import ForeshockError
+from monitor.store import outbox
 from monitor.store.alerts import AlertEvent, by_fingerprint, record_event
 from monitor.store.database import Store
 from monitor.store.schema import alerts, audit, verdicts
@@ -102,7 +103,7 @@ def snooze(
     until: datetime | None,
     comment: str = "",
 ) -> None:
-    """Hold back the messages of an open alert until a time; ``None`` ends a snooze.
+    """Hold back the messages of an open alert until a time; ``None`` ends a snooze, and lets them go.
 
     Raises
     ------
@@ -116,6 +117,7 @@ def snooze(
     act = "unsnoozed" if until is None else "snoozed"
     values = {"snoozed_until_us": None if until is None else to_micros(until)}
     _act(connection, alert_id, who, now, act, OPEN, values, comment)
+    outbox.look_again(connection, "snooze", now, alert_id)
 
 
 def resolve(

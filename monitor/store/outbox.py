@@ -63,6 +63,21 @@ class Waiting:
     body: str
     payload: Mapping[str, object]
 
+    @property
+    def stage(self) -> str:
+        """What it waited for: as the second part of ``group`` says, or nothing but its group."""
+        return self.group.partition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """That a notification was written: by which route, why it is told, and when."""
+
+    idempotency_key: str
+    route: str
+    change: str
+    at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -94,6 +109,7 @@ def add(connection: Connection, draft: Draft, now: datetime) -> bool:
         "reason": draft.reason,
         "attempts": 0,
         "next_try_us": to_micros(draft.due_at or now),
+        "due_us": to_micros(draft.due_at or now),
         "created_us": to_micros(now),
         "route": draft.route,
         "group_key": draft.group,
@@ -103,10 +119,14 @@ def add(connection: Connection, draft: Draft, now: datetime) -> bool:
     return connection.execute(statement.returning(notifications.c.id), row).first() is not None
 
 
-def is_written(connection: Connection, idempotency_key: str) -> bool:
-    """Say whether a notification has been written, whatever became of it."""
-    query = select(notifications.c.id).where(notifications.c.idempotency_key == idempotency_key)
-    return connection.execute(query).first() is not None
+def written(connection: Connection, alert_id: str) -> list[Written]:
+    """Return what has been written of an alert, whatever became of it, oldest first."""
+    n = notifications.c
+    query = select(n.idempotency_key, n.route, n.change, n.created_us).where(n.alert_id == alert_id)
+    return [
+        Written(row.idempotency_key, row.route, row.change, from_micros(row.created_us))
+        for row in connection.execute(query.order_by(n.created_us, n.id))
+    ]
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
@@ -116,11 +136,29 @@ def is_due(connection: Connection, now: datetime) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Notification]:
-    """Return pending notifications whose next try has come, oldest first."""
+def waits_since(connection: Connection) -> datetime | None:
+    """Return since when the longest has been due of what is not told yet; ``None`` where nothing is left."""
+    n = notifications.c
+    query = select(func.min(n.due_us)).where(n.state.in_([WAITING, PENDING]))
+    return _moment(connection.execute(query).scalar_one())
+
+
+def due_channels(connection: Connection, now: datetime) -> list[str]:
+    """Return the channels of pending notifications whose next try has come, by name."""
+    n = notifications.c
+    query = select(n.channel).where(n.state == PENDING, n.next_try_us <= to_micros(now))
+    return list(connection.execute(query.distinct().order_by(n.channel)).scalars())
+
+
+def due(
+    connection: Connection, now: datetime, limit: int, channel: str | None = None
+) -> list[Notification]:
+    """Return pending notifications whose next try has come, oldest first; of one channel, or of all."""
     query = select(notifications).where(
         notifications.c.state == PENDING, notifications.c.next_try_us <= to_micros(now)
     )
+    if channel is not None:
+        query = query.where(notifications.c.channel == channel)
     rows = connection.execute(query.order_by(notifications.c.id).limit(limit))
     return [
         Notification(
@@ -132,6 +170,9 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Notification]
             body=row.body,
             payload=row.payload,
             attempts=row.attempts,
+            route=row.route,
+            group=row.group_key,
+            change=row.change,
         )
         for row in rows
     ]
@@ -185,6 +226,18 @@ def told_at(
     return _moment(connection.execute(query).scalar_one())
 
 
+def told_after(connection: Connection, message: Waiting) -> bool:
+    """Say whether people were told of an alert on a channel by a message that was written after this one."""
+    n = notifications.c
+    query = select(n.id).where(
+        n.alert_id == message.alert_id,
+        n.channel == message.channel,
+        n.id > message.id,
+        n.state.in_([PENDING, SENT, GROUPED]),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def release(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """Let waiting notifications go out now."""
     _move(connection, ids, PENDING, "", now)
@@ -200,14 +253,48 @@ def _move(
 ) -> None:
     if ids:
         values = {"state": state, "reason": reason, "next_try_us": to_micros(now)}
+        values["due_us"] = values["next_try_us"]
         connection.execute(update(notifications).where(notifications.c.id.in_(ids)).values(values))
 
 
+def keep(connection: Connection, id_: int, until: datetime) -> None:
+    """Let a pending notification be due later: nobody is to be told now, and nothing is wrong."""
+    later = to_micros(until)
+    statement = update(notifications).where(
+        notifications.c.id == id_, notifications.c.state == PENDING
+    )
+    connection.execute(statement.values(next_try_us=later, due_us=later))
+
+
 def put_off(connection: Connection, id_: int, reason: str, due_at: datetime, group: str) -> None:
-    """Let a waiting notification wait longer, in a group that holds up no other."""
+    """Let a notification that waits, or is not sent yet, wait longer, in a group that holds up no other."""
     _move(connection, [id_], WAITING, reason, due_at)
     statement = update(notifications).where(notifications.c.id == id_)
     connection.execute(statement.values(group_key=group))
+
+
+def reword(
+    connection: Connection, id_: int, subject: str, body: str, payload: Mapping[str, object]
+) -> None:
+    """Let a waiting notification say something else."""
+    values = {"subject": subject, "body": body, "payload": dict(payload)}
+    connection.execute(
+        update(notifications).where(notifications.c.id == id_, notifications.c.state == WAITING),
+        values,
+    )
+
+
+def look_again(
+    connection: Connection, stage: str, now: datetime, alert_id: str | None = None
+) -> None:
+    """Make due now what waits for something that ended early: what still holds it is asked then."""
+    n = notifications.c
+    statement = update(notifications).where(
+        n.state == WAITING, n.group_key.endswith(f".{stage}"), n.next_try_us > to_micros(now)
+    )
+    if alert_id is not None:
+        statement = statement.where(n.alert_id == alert_id)
+    connection.execute(statement.values(next_try_us=to_micros(now), due_us=to_micros(now)))
 
 
 def hurry(connection: Connection, channel: str, now: datetime) -> int:

@@ -29,7 +29,7 @@ def revise(message: str, config: Config | None = None) -> Path | None:
     """
     config = config or alembic_config()
     scripts = ScriptDirectory.from_config(config)
-    number = len(list(scripts.walk_revisions())) + 1
+    number = int(scripts.get_current_head() or 0) + 1
     changed = False
 
     def only_changes(_context: object, _revision: object, directives: list[object]) -> None:

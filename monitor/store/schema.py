@@ -286,6 +286,8 @@ notifications = Table(
     Column("route", Text, nullable=False, server_default=text("''")),
     Column("group_key", Text, nullable=False, server_default=text("''")),
     Column("change", Text, nullable=False, server_default=text("''")),  # why it is told
+    # When it was to be told; tries after failures move only the next try.
+    Column("due_us", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "state", "next_try_us"),
     Index(None, "alert_id"),
     Index(None, "channel", "group_key", "state"),

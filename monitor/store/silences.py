@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from monitor.domain import from_micros, to_micros
+from monitor.store import outbox
 from monitor.store.database import Store
 from monitor.store.schema import silences
 
@@ -49,15 +50,28 @@ def add(
 
 
 def expire(connection: Connection, id_: int, now: datetime) -> bool:
-    """End a silence now; ``False`` when there is none of this id that is not over."""
+    """End a silence now, and let what it held go on; ``False`` when none of this id is not over."""
     statement = update(silences).where(silences.c.id == id_, silences.c.ends_us > to_micros(now))
-    return bool(connection.execute(statement.values(ends_us=to_micros(now))).rowcount)
+    ended = bool(connection.execute(statement.values(ends_us=to_micros(now))).rowcount)
+    if ended:
+        outbox.look_again(connection, "silence", now)
+    return ended
 
 
 def active(connection: Connection, now: datetime) -> list[Silence]:
     """Return the silences that hold, oldest first."""
     at = to_micros(now)
     query = select(silences).where(silences.c.starts_us <= at, silences.c.ends_us > at)
+    return [_silence(row) for row in connection.execute(query.order_by(silences.c.id))]
+
+
+def ended(connection: Connection, since: datetime, now: datetime) -> list[Silence]:
+    """Return the silences that held after a time and are over now, oldest first."""
+    query = select(silences).where(
+        silences.c.ends_us > to_micros(since),
+        silences.c.ends_us <= to_micros(now),
+        silences.c.starts_us < silences.c.ends_us,
+    )
     return [_silence(row) for row in connection.execute(query.order_by(silences.c.id))]
 
 

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from monitor.domain import AlertState
+from monitor.domain import OPEN_STATES, AlertState
 from monitor.store import Store, acts, alerts
 from tests.browser.conftest import Trap, prefer, serving, size
 
@@ -168,6 +168,39 @@ def test_hostile_news_is_text(
     assert "javascript:" not in cells
     shoot("alert-hostile")
     assert trap.visits == []
+
+
+def test_several_alerts_are_acted_on_together(
+    browser: webdriver.Chrome, board: str, seeded: Store, shoot: Shoot
+) -> None:
+    before = {found.id: found for found in alerts.latest(seeded)}
+    size(browser, 1440, 1000)
+    browser.get(f"{board}/alerts")
+    wait(browser, "Select several", "Evidence")
+    painted(browser, "Velundra Motors: product recall")
+    browser.find_element(By.CSS_SELECTOR, ".st-key-alert-several label").click()
+    wait(browser, "Tick alerts on the left")
+    choose_row(browser, "panel-list", 0)  # the box at the top
+    open_alerts = [found for found in before.values() if found.state in OPEN_STATES]
+    wait(browser, f"{len(open_alerts)} alerts selected", *(each.title for each in open_alerts))
+    shoot("alerts-selected")
+    choose_row(browser, "panel-list", 1)  # not this one
+    wait(browser, f"{len(open_alerts) - 1} alerts selected")
+    name = browser.find_element(By.CSS_SELECTOR, ".st-key-who input")
+    name.send_keys("l. meitner", Keys.ENTER)
+    WebDriverWait(browser, WAIT_S).until(lambda b: name.get_attribute("value") == "l. meitner")
+    browser.find_element(By.CSS_SELECTOR, ".st-key-acknowledge button").click()
+    wait(browser, "Tick alerts on the left")
+    now = {found.id: found for found in alerts.latest(seeded)}
+    done = [each.id for each in now.values() if each.acknowledged_by == "l. meitner"]
+    firing = [each.id for each in open_alerts if each.state is AlertState.FIRING]
+    left = [each for each in firing if each not in done]
+    assert set(done) <= set(firing) and len(left) <= 1 < len(done)
+    for id_ in done:  # as a single act is
+        assert [(e.act, e.who) for e in acts.trail(seeded, id_)][-1:] == [
+            ("acknowledged", "l. meitner")
+        ]
+    shoot("alerts-acknowledged-together")
 
 
 def test_nothing_is_asked_of_other_hosts(browser: webdriver.Chrome, board: str) -> None:

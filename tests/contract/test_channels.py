@@ -6,13 +6,10 @@ import io
 import json
 import logging
 import socket
-import threading
 import time
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from rich.console import Console
@@ -30,50 +27,10 @@ from monitor.notify.channels import (
 )
 from monitor.notify.message import render, render_group
 from monitor.notify.webhook import verify
+from tests.support.receiver import Receiver
 
 SECRET = "hush-9f3a"
 PATH = "hidden-token-77"
-
-
-@dataclass
-class Received:
-    headers: dict[str, str]
-    body: bytes
-    path: str
-
-
-class Receiver(ThreadingHTTPServer):
-    """Answers with ``status`` after ``delay_s`` and keeps what came."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.status = 200
-        self.delay_s = 0.0
-        self.received: list[Received] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append(
-            Received({k.lower(): v for k, v in self.headers.items()}, body, self.path)
-        )
-        time.sleep(self.server.delay_s)
-        try:
-            self.send_response(self.server.status)
-            self.send_header("Retry-After", "7")
-            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        except OSError:
-            pass  # the client has given up, as the test wants
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @dataclass
@@ -127,17 +84,6 @@ def note(subject: str = "Acme: bank run", body: str = "line one\nline two") -> N
     return Notification(
         7, "key-7", "desk", "al1", subject, body, {"schema_version": 1, "title": "Ünï \u202e x"}
     )
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -274,43 +220,29 @@ def told(state: str = "firing") -> Notification:
         publishers=2,
         details={},
         evidence=(proof,),
+        resolved_at=when + timedelta(hours=1) if state == "resolved" else None,
     )
     subject, body, payload = render(alert, "new alert", "https://desk.example", "Acme")
     return Notification(7, "key-7", "desk", "al1", subject, body, payload)
 
 
-def test_alertmanager_gets_alerts_as_its_api_wants_them(receiver: Receiver) -> None:
-    channel = make("alertmanager", receiver.server_port)
-    channel.send(told())
-    channel.send(told("resolved"))
-    assert {each.path for each in receiver.received} == {f"/{PATH}/api/v2/alerts"}
-    (*milder, firing), (*milder_too, resolved) = (
-        json.loads(each.body) for each in receiver.received
-    )
-    # As less severe it is over: an alert that got worse leaves no twin there.
-    assert [each["labels"]["severity"] for each in milder] == ["1", "2", "3"]
-    assert milder == milder_too
-    assert {each["endsAt"] for each in milder} == {"2026-01-05T09:00:00Z"}
-    assert firing["labels"] == resolved["labels"] == {
-        "alertname": "foreshock_recall", "kind": "story", "dimension": "company", "key": "acme",
-        "company": "Acme", "event": "recall", "severity": "4",
-    }  # fmt: skip
-    assert firing["annotations"]["summary"] == "Acme: recall"
-    assert firing["startsAt"] == resolved["startsAt"] == "2026-01-05T09:00:00Z"
-    assert datetime.fromisoformat(firing["endsAt"]) > datetime.now(UTC) + timedelta(days=6)
-    assert resolved["endsAt"] == "2026-01-05T09:00:00Z"
-    assert firing["generatorURL"] == "https://desk.example/alerts?id=al1"
+def test_an_alertmanager_that_is_none_says_so(receiver: Receiver) -> None:
+    with pytest.raises(ChannelRefused, match="no list of alerts; is its `url` that of an Alert"):
+        make("alertmanager", receiver.server_port).send(told())
 
 
 def test_a_webhook_can_speak_as_alertmanager_does(receiver: Receiver) -> None:
     config = replace(
         SAMPLES["webhook"].config("webhook", receiver.server_port), format="alertmanager"
     )
-    one = told()
-    many = render_group([(one.subject, one.body, one.payload)] * 2)
-    build_channel(config).send(one)
-    build_channel(config).send(replace(one, subject=many[0], body=many[1], payload=many[2]))
-    first, second = (json.loads(each.body) for each in receiver.received)
+    channel, one, over = build_channel(config), told(), told("resolved")
+    group = {"route": "rates", "group_labels": {"company": "Acme", "sector": 'lamps "x"'}}
+    one = replace(one, payload={**one.payload, **group})
+    over = replace(over, payload={**over.payload, **group})
+    many = render_group([(each.subject, each.body, each.payload) for each in (one, over)])
+    for each in (one, replace(one, subject=many[0], body=many[1], payload=many[2]), over):
+        channel.send(each)
+    first, second, third = (json.loads(each.body) for each in receiver.received)
     assert set(first) == {
         "version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels",
         "commonLabels", "commonAnnotations", "externalURL", "alerts",
@@ -320,11 +252,24 @@ def test_a_webhook_can_speak_as_alertmanager_does(receiver: Receiver) -> None:
         "status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint",
     }  # fmt: skip
     assert first["commonLabels"] == first["alerts"][0]["labels"]
-    assert len(second["alerts"]) == 2 and second["commonLabels"]["company"] == "Acme"
+    assert [each["status"] for each in (first, second, third)] == ["firing", "firing", "resolved"]
+    for body in (first, second, third):
+        assert body["groupKey"] == 'rates:{company="Acme",sector="lamps \\"x\\""}'
+        assert body["groupLabels"] == group["group_labels"]
+        assert body["groupLabels"].items() <= body["commonLabels"].items()
+        assert body["externalURL"] == "https://desk.example" and body["truncatedAlerts"] == 0
+        assert {each["generatorURL"] for each in body["alerts"]} == {
+            "https://desk.example/alerts?alert=al1"
+        }
+    assert [each["endsAt"] for each in second["alerts"]] == [
+        "0001-01-01T00:00:00Z",
+        "2026-01-05T10:00:00Z",
+    ]
+    assert second["commonAnnotations"] == first["commonAnnotations"]
 
 
 def test_webhook_hears_how_long_to_wait(receiver: Receiver) -> None:
-    receiver.status = 503
+    receiver.status, receiver.retry_after_s = 503, 7
     with pytest.raises(ChannelRetriable) as error:
         make("webhook", receiver.server_port).send(note())
     assert error.value.retry_after_s == 7.0

@@ -272,6 +272,46 @@ def test_what_waits_is_ripe_at_its_time(store: Store) -> None:
     assert len(outbox.receipts(store, 10, state="grouped")) == 1
 
 
+def test_what_was_due_and_written_when_is_known(store: Store) -> None:
+    minute = timedelta(minutes=1)
+    first = replace(draft("one"), route="r", change="fired")
+    with store.write() as connection:
+        assert outbox.waits_since(connection) is None and outbox.due_channels(connection, T0) == []
+        outbox.add(connection, first, T0)
+        outbox.add(connection, replace(first, idempotency_key="two", channel="mail"), T0 + minute)
+        assert outbox.written(connection, digest("one")) == [
+            outbox.Written("one", "r", "fired", T0),
+            outbox.Written("two", "r", "fired", T0 + minute),
+        ]
+        assert outbox.written(connection, digest("two")) == []
+        assert outbox.due_channels(connection, T0) == ["console"]
+        assert outbox.due_channels(connection, T0 + minute) == ["console", "mail"]
+        (mine,) = outbox.due(connection, T0 + minute, 10, "console")
+        outbox.postpone(connection, mine, "channel down", T0 + 9 * minute)
+        assert outbox.waits_since(connection) == T0  # a try moves nothing
+        outbox.keep(connection, mine.id, T0 + 9 * minute)
+        assert outbox.waits_since(connection) == T0 + minute
+
+
+def test_what_waits_apart_is_looked_at_again_and_may_say_something_else(store: Store) -> None:
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    waits = replace(draft("one", outbox.WAITING), due_at=T0 + hour, group="g.silence")
+    with store.write() as connection:
+        outbox.add(connection, waits, T0)
+        outbox.add(connection, replace(waits, idempotency_key="two", group="g.snooze"), T0)
+        outbox.look_again(connection, "snooze", T0 + minute, "another alert")
+        assert outbox.ripe(connection, T0 + minute) == []
+        outbox.look_again(connection, "silence", T0 + minute)
+        (message,) = outbox.ripe(connection, T0 + minute)
+        assert message.stage == "silence" and not outbox.told_after(connection, message)
+        outbox.reword(connection, message.id, "Other", "Text", {"score": 1})
+        outbox.add(connection, draft("three"), T0 + minute)
+        assert outbox.told_after(connection, message)
+        assert not outbox.told_after(connection, replace(message, channel="mail"))
+        (again,) = outbox.ripe(connection, T0 + minute)
+    assert (again.subject, again.body, again.payload) == ("Other", "Text", {"score": 1})
+
+
 def test_silences_hold_from_their_start_to_their_end(store: Store) -> None:
     hour = timedelta(hours=1)
     with store.write() as connection:
@@ -285,6 +325,10 @@ def test_silences_hold_from_their_start_to_their_end(store: Store) -> None:
         assert silences.expire(connection, id_, T0 + 2 * hour)
         assert silences.active(connection, T0 + 2 * hour) == []
         assert not silences.expire(connection, id_, T0 + 2 * hour)
+        assert silences.ended(connection, T0 + 2 * hour, T0 + 4 * hour) == []
+        assert silences.ended(connection, T0, T0 + hour) == []
+        (over,) = silences.ended(connection, T0, T0 + 2 * hour)
+        assert over.id == id_
     (kept,) = silences.latest(store, 10)
     assert kept.ends_at == T0 + 2 * hour
 

@@ -21,7 +21,7 @@ from monitor.metrics import Metrics
 from monitor.notify.delivery import Delivery
 from monitor.notify.heartbeat import Heartbeat
 from monitor.notify.path import Path as NotifyPath
-from monitor.notify.port import Channel
+from monitor.notify.port import Channel, ChannelRetriable
 from monitor.notify.routes import Routing
 from monitor.notify.routesfile import plain_routing, read_routes
 from monitor.notify.stage import NotifyStage
@@ -74,6 +74,16 @@ class Inbox:
         self.told.append(Told(self.clock.now() - T0, self.name, notification))
 
 
+@dataclass
+class Down:
+    """A channel that does not answer."""
+
+    name: str
+
+    def send(self, notification: Notification) -> None:
+        raise ChannelRetriable(f"channel {self.name!r}: no answer")
+
+
 class Desk:
     """The real notify stage over a real store; time passes second by second."""
 
@@ -86,9 +96,11 @@ class Desk:
         real: Mapping[str, Channel] | None = None,
         heartbeat: Heartbeat | None = None,
         step: timedelta = TICK,
+        patience_s: float = 60.0,
     ) -> None:
         self.clock = MovedClock()
         self.step = step
+        self.patience_s = patience_s
         self.store = Store(f"sqlite:///{folder / 'desk.db'}")
         self.inboxes = {name: Inbox(name, self.clock) for name in channels}
         self.channels: dict[str, Channel] = {**self.inboxes, **(real or {})}
@@ -112,7 +124,7 @@ class Desk:
             self.store,
             NotifyPath(3, {each.id: each for each in COMPANIES}, families, None, send),
             lambda: self.routing,
-            Delivery(self.store, self.channels, self.clock, metrics),
+            Delivery(self.store, self.channels, self.clock, metrics, self.patience_s),
             self.heartbeat,
             holder,
             self.clock,

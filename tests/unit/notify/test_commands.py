@@ -36,7 +36,8 @@ def db(tmp_path: Path) -> str:
 def config(tmp_path: Path) -> str:
     routes = tmp_path / "own.yaml"
     routes.write_text(
-        "route: {channels: [screen], routes: [{name: grave, match: {severity: '>=4'}}]}"
+        "route: {channels: [screen], min_severity: 2, "
+        "routes: [{name: grave, match: {severity: '>=4'}, min_severity: null}]}"
     )
     file = tmp_path / "foreshock.toml"
     file.write_text(
@@ -72,7 +73,7 @@ def test_a_channel_that_fails_says_so(tmp_path: Path) -> None:
 
 def test_routes_shows_the_tree_and_the_way_of_an_alert(config: str, db: str) -> None:
     tree = run("notify", "routes", "--config", config).stdout
-    assert tree == "route: everything -> screen\ngrave: severity>=4 -> screen\n"
+    assert tree == "route: everything from severity 2 on -> screen\ngrave: severity>=4 -> screen\n"
     way = run("notify", "routes", "--config", config, "--db", db, "--alert", alert().id[:6]).stdout
     assert "family: product" in way and way.endswith("grave -> screen\n")
     with pytest.raises(ConfigError, match="nothing: 0 alerts begin with that"):

@@ -52,7 +52,7 @@ def test_says_what_who_how_grave_why_and_shows_evidence() -> None:
         "2026-03-02 09:30 UTC wire.example: Acme files for bankruptcy [rumour]",
         '"the quote"',
         "https://n.example/1",
-        "https://desk.example/alerts?id=al%2F1",
+        "https://desk.example/alerts?alert=al%2F1",
     ):
         assert part in body
     again = json.loads(json.dumps(payload, allow_nan=False))

@@ -88,6 +88,19 @@ def test_a_child_has_what_its_parent_has_unless_it_says_otherwise(tmp_path: Path
         ("route: {escalate: [{after: 5m}]}", r"route.escalate\[0\]: `channels` is missing"),
         ("route: {send_resolved: 'yes'}", "route.send_resolved: 'yes' must be true or false"),
         ("route: {breaks_through: high}", "route.breaks_through: 'high' must be a severity"),
+        ("route: {min_severity: 6}", "route.min_severity: 6 must be a severity from 1 to 5$"),
+        (
+            "route:\n  channels: [desk]\n  routes:\n    - channels: [desk]\n      channels: [pager]\n",
+            ":5: `channels` is given on line 4 already; remove one",
+        ),
+        (
+            "route:\n  routes:\n    - name: a\n    - match: {kind: story}\n      name: a\n",
+            r":5: route.routes\[1\].name: 'a' is the name of the route on line 3; choose another",
+        ),
+        (
+            "route:\n  name: top\n  routes:\n    - routes:\n      - name: top\n",
+            ":5: .*'top' is the name of the route on line 2",
+        ),
         ("route: {}\ninhibit: [{source: {kind: story}}]", r"inhibit\[0\]: `target` is missing"),
     ],
 )

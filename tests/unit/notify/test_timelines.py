@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-import pytest
 
 from monitor.domain import AlertState, Notification
 from monitor.metrics import Metrics
+from monitor.notify.alertmanager import webhook_body
 from monitor.notify.channels import ChannelConfig, build_channel
 from monitor.notify.heartbeat import Heartbeat
 from monitor.notify.port import ChannelRetriable
@@ -20,7 +17,8 @@ from monitor.store import Store, alerts, outbox, progress, silences
 from monitor.store.progress import Progress
 from monitor.stream.codec import AlertChange
 from tests.support.make import T0
-from tests.unit.notify.desk import Desk, MovedClock, alert, surge
+from tests.support.receiver import Receiver
+from tests.unit.notify.desk import Desk, Down, MovedClock, alert, surge
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -87,6 +85,35 @@ def test_group_wait_and_group_interval(tmp_path: Path) -> None:
         WORSE,
         "something new is reported of it",
     ]
+
+
+def test_the_messages_of_a_group_have_one_key_in_alertmanagers_words(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        GROUPED.replace("[company]", "[company, sector]")
+        + "  routes: [{name: rates, match: {group: rates}}, {name: other}]\n",
+    )
+    first = desk.happens(alert("brown"), "fired")
+    desk.happens(replace(alert("acme")), "fired")
+    desk.happens(replace(first, severity=5), "escalated")
+    desk.happens(alert("brown", "strike"), "fired")
+    desk.happens(alert("brown", "fraud"), "developed")
+    desk.passes(10 * MINUTE)
+    told = [webhook_body(each.notification.payload, "desk") for each in desk.inboxes["desk"].told]
+    other, rates = (
+        'other:{company="Brown Motor",sector="cars"}',
+        'rates:{company="Acme",sector="lamps"}',
+    )
+    assert [body["groupKey"] for body in told] == [other, rates, other, other]
+    assert (
+        told[0]["groupLabels"]
+        == told[3]["groupLabels"]
+        == {
+            "company": "Brown Motor",
+            "sector": "cars",
+        }
+    )
+    assert len(told[3]["alerts"]) == 2  # type: ignore[arg-type]
 
 
 def test_a_surge_waits_for_its_group(tmp_path: Path) -> None:
@@ -184,13 +211,15 @@ def test_silence_says_whose_and_ends(tmp_path: Path) -> None:
     desk.happens(alert(), "fired")
     desk.happens(alert("brown"), "fired")
     desk.happens(alert(event="fraud", severity=5), "fired")
-    desk.passes(HOUR)
-    desk.happens(alert(event="strike"), "fired")
-    told = [(at, channel) for at, channel, _ in desk.told if channel == "desk"]
-    assert told == [(0.0, "desk"), (0.0, "desk"), (60.0, "desk")]
-    assert reasons(desk, outbox.SUPPRESSED)[0] == (
+    assert reasons(desk, outbox.WAITING)[0] == (
         "silence 1 of ann until 2026-01-05 10:00 UTC: works at night"
     )
+    desk.passes(HOUR)
+    desk.happens(alert(event="strike"), "fired")
+    late = NEW + "; it was silenced until now"
+    assert [(at, reason) for at, channel, reason in desk.told if channel == "desk"] == [
+        *((0.0, NEW), (0.0, NEW), (60.0, late), (60.0, NEW))
+    ]
 
 
 def test_a_silence_that_somebody_ended_holds_nothing(tmp_path: Path) -> None:
@@ -225,7 +254,7 @@ def test_what_waits_is_held_by_a_silence_or_a_story_that_came_meanwhile(tmp_path
         silences.add(connection, {"company": "brown"}, T0, T0 + HOUR, "ann", "known", T0)
     desk.passes(10 * MINUTE)
     assert desk.told == [(0.17, "desk", NEW)]
-    held = reasons(desk, outbox.SUPPRESSED)
+    held = reasons(desk, outbox.WAITING) + reasons(desk, outbox.SUPPRESSED)
     assert [reason.partition(" ")[0] for reason in held] == ["silence", "inhibited:"]
 
 
@@ -324,57 +353,11 @@ def test_the_end_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
     ]
 
 
-class Down(ThreadingHTTPServer):
-    """A receiver that is down until it is told to be up."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.up = False
-        self.asked = 0
-        self.keys: list[str] = []
-
-
-class Answer(BaseHTTPRequestHandler):
-    server: Down
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked += 1
-        if self.server.up:
-            self.server.keys.append(self.headers["Idempotency-Key"])
-        self.send_response(200 if self.server.up else 503)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        self.send_response(200 if self.server.up else 500)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def receiver() -> Iterator[Down]:
-    server = Down()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_a_channel_down_for_an_hour_loses_nothing_and_sends_once(
-    tmp_path: Path, receiver: Down
+    tmp_path: Path, receiver: Receiver
 ) -> None:
-    hook = build_channel(
-        ChannelConfig("hook", "webhook", f"http://127.0.0.1:{receiver.server_port}/", "k")
-    )
+    receiver.status = 503
+    hook = build_channel(ChannelConfig("hook", "webhook", receiver.url, "k"))
     desk = Desk(tmp_path, channels=["desk"], real={"hook": hook}, step=timedelta(seconds=5))
     for number in range(30):
         desk.happens(alert(event=f"event_{number}"), "fired")
@@ -382,8 +365,8 @@ def test_a_channel_down_for_an_hour_loses_nothing_and_sends_once(
         if number == 15:
             desk.stage = desk.new_stage()  # a restart in the middle
     assert len(desk.told) == 30  # the other channel does not wait
-    assert receiver.keys == [] and receiver.asked < 60  # probes, not a storm
-    receiver.up = True
+    assert receiver.keys == [] and len(receiver.received) < 60  # probes, not a storm
+    receiver.status = 200
     desk.passes(16 * MINUTE)
     assert len(receiver.keys) == len(set(receiver.keys)) == 30
     assert outbox.tally(desk.store) == {outbox.SENT: 60}
@@ -457,28 +440,26 @@ def test_a_slow_channel_does_not_outlast_the_lease(tmp_path: Path) -> None:
 
 
 def test_when_a_channel_is_back_all_that_waited_follows_at_once(
-    tmp_path: Path, receiver: Down
+    tmp_path: Path, receiver: Receiver
 ) -> None:
-    hook = build_channel(
-        ChannelConfig("hook", "webhook", f"http://127.0.0.1:{receiver.server_port}/", "k")
-    )
+    receiver.status = 503
+    hook = build_channel(ChannelConfig("hook", "webhook", receiver.url, "k"))
     desk = Desk(tmp_path, channels=[], real={"hook": hook}, step=timedelta(seconds=5))
     for number in range(5):
         desk.happens(alert(event=f"event_{number}"), "fired")
     desk.passes(HOUR)
-    receiver.up = True
+    receiver.status = 200
     desk.happens(alert(event="probe"), "fired")
     desk.passes(timedelta(seconds=10))
     assert len(receiver.keys) == 6
 
 
-def test_the_heartbeat_ends_when_decisions_stand_still(tmp_path: Path, receiver: Down) -> None:
-    receiver.up = True
+def test_the_heartbeat_ends_when_decisions_stand_still(tmp_path: Path, receiver: Receiver) -> None:
     clock = MovedClock()
     store = Store(f"sqlite:///{tmp_path / 'beat.db'}")
-    url = f"http://127.0.0.1:{receiver.server_port}/secret"
+    url = f"{receiver.url}secret"
     metrics = Metrics()
-    beats = Heartbeat(url, MINUTE, 10 * MINUTE, store, clock, metrics)
+    beats = Heartbeat(url, MINUTE, 10 * MINUTE, HOUR, store, clock, metrics)
     assert not beats.beat()  # nothing was ever decided
     with store.write() as connection:
         progress.save(connection, Progress("alert", "alerts", 0, through_at=T0))
@@ -487,5 +468,46 @@ def test_the_heartbeat_ends_when_decisions_stand_still(tmp_path: Path, receiver:
         clock.time = T0 + minute * MINUTE
         heard += [minute] if beats.beat() else []
         assert not beats.beat()  # not twice a minute
-    assert heard == list(range(1, 11)) and receiver.asked == 10
+    assert heard == list(range(1, 11)) and len(receiver.received) == 10
     assert "secret" not in repr(beats)
+
+
+def test_the_heartbeat_ends_when_what_is_due_does_not_go_out(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    desk = Desk(
+        tmp_path,
+        """
+hours: {night: {from: "08:00", to: "12:00", zone: UTC}}
+route: {channels: [hook], quiet_hours: night, breaks_through: 6}
+""",
+        channels=["hook"],
+        step=MINUTE,
+    )
+    url = f"{receiver.url}beat"
+    beats = Heartbeat(url, MINUTE, 10 * MINUTE, 15 * MINUTE, desk.store, desk.clock, Metrics())
+    desk.heartbeat = beats
+    desk.stage = desk.new_stage()
+
+    def passes(minutes: int) -> list[int]:
+        """Say when it beat, in minutes since the beginning."""
+        beaten = []
+        for _ in range(minutes):
+            before = len(receiver.received)
+            with desk.store.write() as connection:
+                progress.save(
+                    connection, Progress("alert", "alerts", 0, through_at=desk.clock.now())
+                )
+            desk.passes(MINUTE)
+            if len(receiver.received) > before:
+                beaten.append(round((desk.clock.now() - T0) / MINUTE))
+        return beaten
+
+    desk.happens(alert(), "fired")  # it waits until 12:00: that is no trouble
+    assert passes(179) == list(range(1, 180))
+    inbox, desk.channels["hook"] = desk.channels["hook"], Down("hook")
+    assert passes(60) == list(range(180, 196))  # due at 180
+    desk.channels["hook"] = inbox
+    beaten = passes(20)
+    ((told_at, _, _),) = desk.told
+    assert beaten == list(range(int(told_at) + 1, 260))
