@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from monitor.alert.states import rules_of
 from monitor.domain import Alert, Company
 
 LABELS = (
     *("alert", "kind", "dimension", "key", "company", "event", "family", "severity", "state"),
-    *("group", "sector", "country"),
+    *("group", "sector", "country", "rule"),
 )
 
 
@@ -113,6 +114,7 @@ def labels_of(
         "family": [family],
         "severity": [str(alert.severity)],
         "state": [alert.state.value],
+        "rule": rules_of(alert),
     }
     if company is not None:
         labels["company"] = [company.id, company.name]

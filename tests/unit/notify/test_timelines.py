@@ -67,6 +67,23 @@ route:
     assert [channel for _, channel, _ in desk.told] == ["boss", "boss", "desk", "pager", "pager"]
 
 
+def test_a_team_hears_of_what_its_own_rules_found(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        """
+route:
+  channels: [desk]
+  routes:
+    - {match: {rule: [credit-defaults, credit-ratings]}, channels: [pager]}
+""",
+    )
+    for company, rules in (("acme", ("company-trouble",)), ("brown", ("x", "credit-ratings"))):
+        found = alert(company)
+        named = {"rules": dict.fromkeys(rules, found.started_at.isoformat())}
+        desk.happens(replace(found, details={**found.details, **named}), "fired")
+    assert [channel for _, channel, _ in desk.told] == ["desk", "pager"]
+
+
 def test_group_wait_and_group_interval(tmp_path: Path) -> None:
     """The first word of a story goes at once; what follows within the interval goes together at its end."""
     desk = Desk(tmp_path, GROUPED)
