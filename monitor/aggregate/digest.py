@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
-from monitor.aggregate.buckets import bucket_rows, contributions
-from monitor.aggregate.weights import Moved
-from monitor.domain import ClassifiedArticle, Dimension, Grain
-from monitor.store import Connection, Store, articles, buckets, weights
+from monitor.aggregate.recount import CHUNK, KEYS, Recount
+from monitor.domain import Dimension, Grain
+from monitor.store import Connection, Store, articles, buckets
 from monitor.store.buckets import SUMS
-
-CHUNK = 5_000
-KEYS = ("grain", "dimension", "key", "start_us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ def digest(store: Store) -> Digest:
     """
     ids, labels = hashlib.sha256(), hashlib.sha256()
     count = 0
-    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
+    recount = Recount()
     with store.read() as connection:
         for chunk in articles.chunks(connection, CHUNK):
             count += len(chunk)
@@ -52,43 +47,17 @@ def digest(store: Store) -> Digest:
                 )
                 mood = f"{item.topic or '-'} {item.sentiment or '-'}"
                 labels.update(f"{key} {mood}{sides}\n".encode())
-            frame = contributions(
-                (item for item, current in chunk if current), moved=_held(connection, chunk)
-            )
-            for grain, rows in bucket_rows(frame).groupby("grain"):
-                parts[str(grain)].append(rows)
-        recount = _hash(_recounted(parts))
+            recount.add(connection, chunk)
+        recounted = _hash(recount.buckets())
         stored = _hash(_stored(connection))
     return Digest(
         articles=count,
         ids=ids.hexdigest(),
         labels=labels.hexdigest(),
         buckets=stored,
-        recount=recount,
-        buckets_match=stored == recount,
+        recount=recounted,
+        buckets_match=stored == recounted,
     )
-
-
-def _held(connection: Connection, chunk: Iterable[tuple[ClassifiedArticle, bool]]) -> Moved:
-    """Return the weight that each current article of a chunk holds, as if it came just now."""
-    now = {item.article.id: item for item, current in chunk if current}
-    found = weights.of(connection, list(now))
-    holders = weights.holders(connection, (weight.report for weight in found.values()))
-    return Moved(
-        gained=[(now[id_], w) for id_, w in found.items() if holders[w.report].article_id == id_],
-        lists={(id_, now[id_].article.revision): w.lists for id_, w in found.items()},
-    )
-
-
-def _recounted(parts: dict[str, list[pd.DataFrame]]) -> Iterator[pd.DataFrame]:
-    """Yield the rows of each grain and dimension in order."""
-    for grain in sorted(grain.value for grain in Grain):
-        if not parts[grain]:
-            continue
-        rows = pd.concat(parts[grain]).groupby(list(KEYS), sort=False)[list(SUMS)].sum()
-        frame = rows.reset_index()
-        for dimension in sorted(dimension.value for dimension in Dimension):
-            yield frame[frame["dimension"] == dimension]
 
 
 def _stored(connection: Connection) -> Iterator[pd.DataFrame]:

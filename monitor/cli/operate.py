@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +21,12 @@ from monitor.cli.options import (
 )
 from monitor.errors import ConfigError
 
-db = typer.Typer(help="Look into the database.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from monitor.domain import Grain
+    from monitor.settings import Settings
+    from monitor.store import Store
+
+db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
 
 def alerts(
@@ -106,6 +112,72 @@ def digest(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption
         return
     for name, value in found.items():
         typer.echo(f"{name:14} {value}")
+
+
+@db.command()
+def verify(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+    """Count buckets and publishers again from the stored articles, and say what is not as it should be.
+
+    It may run beside the pipeline. The exit status is 1 when something differs; `db rebuild` mends it.
+    """
+    from monitor.aggregate.recount import verify as compare
+    from monitor.cli.progress import progress_of
+    from monitor.store import Store
+
+    settings = settings_of(config, db)
+    store = Store(settings.store.url)
+    try:
+        with progress_of("articles") as watch:
+            found = compare(store, _kept_from(store, settings), watch)
+    finally:
+        store.close()
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=1))
+    else:
+        for each in found:
+            said = (
+                "ok"
+                if each.is_sound
+                else (f"{each.missing:,} missing, {each.extra:,} too many, {each.wrong:,} wrong")
+            )
+            typer.echo(f"{each.part:16} {each.rows:>12,} rows  {said}")
+    if not all(each.is_sound for each in found):
+        raise typer.Exit(1)
+
+
+@db.command()
+def rebuild(config: ConfigOption = None, db: DbOption = None) -> None:
+    """Make buckets and publishers anew from the stored articles, in one transaction.
+
+    Articles, alerts, messages, verdicts and everything else that people did stay as they are; stages that
+    write meanwhile wait. Articles keep the weights they were counted with.
+    """
+    from monitor.aggregate.recount import rebuild as anew
+    from monitor.cli.progress import progress_of
+    from monitor.store import Store
+
+    settings = settings_of(config, db)
+    store = Store(settings.store.url)
+    try:
+        with progress_of("articles") as watch:
+            rows = anew(store, _kept_from(store, settings), watch)
+    finally:
+        store.close()
+    typer.echo(f"{rows:,} rows written")
+
+
+def _kept_from(store: Store, settings: Settings) -> dict[Grain, datetime]:
+    """Return from when on retention has certainly not deleted buckets, in the pipeline's time."""
+    from monitor.domain import Grain
+    from monitor.store import articles, progress
+
+    with store.read() as connection:
+        collected = progress.load(connection, "collect").values()
+    reached = max((state.through_at for state in collected), default=articles.newest(store))
+    if reached is None:
+        return {}
+    kept = {Grain.MINUTE: settings.store.minute_days, Grain.HOUR: settings.store.hour_days}
+    return {grain: reached - timedelta(days=days) for grain, days in kept.items()}
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (alerts, check_config, doctor)

@@ -76,7 +76,7 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
         ``displaced``: what was current before and is no more.
     """
     unique = _unique(items)
-    _lock(connection)
+    lock(connection)
     known, before = _revisions(connection, list({id_ for id_, _ in unique}))
     fresh = [item for key, item in unique.items() if key not in known]
     if not fresh:
@@ -122,7 +122,7 @@ def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Am
         The current revisions among them, before and after.
     """
     unique = _unique(items)
-    _lock(connection)
+    lock(connection)
     ids = list({id_ for id_, _ in unique})
     numbers: dict[tuple[str, str], int] = {}
     for begin in range(0, len(ids), KEYS_PER_QUERY):
@@ -454,7 +454,7 @@ def _unique(items: Iterable[ClassifiedArticle]) -> dict[tuple[str, str], Classif
     return unique
 
 
-def _lock(connection: Connection) -> None:
+def lock(connection: Connection) -> None:
     """Let nobody else add articles until the transaction ends."""
     if connection.dialect.name == "postgresql":
         # Two writers would each see no revision of an id yet, and make two of them current.

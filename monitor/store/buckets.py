@@ -147,6 +147,20 @@ def span(connection: Connection) -> tuple[datetime, datetime] | None:
     return None if low is None else (from_micros(low), from_micros(high))
 
 
+def all_publishers(connection: Connection) -> pd.DataFrame:
+    """Return every row of publishers, all columns."""
+    rows = connection.execute(select(publishers)).all()
+    return pd.DataFrame(
+        [tuple(row) for row in rows], columns=[column.name for column in publishers.columns]
+    )
+
+
+def clear(connection: Connection) -> None:
+    """Delete all buckets and publishers: they are about to be counted again."""
+    connection.execute(delete(buckets))
+    connection.execute(delete(publishers))
+
+
 def expire(connection: Connection, grain: Grain, before: datetime) -> int:
     """Delete buckets of a grain that start before a time; return how many. Coarser grains stay."""
     where = and_(buckets.c.grain == grain.value, buckets.c.start_us < to_micros(before))

@@ -1,0 +1,186 @@
+"""Buckets and publishers counted again from the articles: to see whether they are right, and to mend them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
+from monitor.aggregate.weights import Moved
+from monitor.domain import ClassifiedArticle, Dimension, Grain, to_micros
+from monitor.store import Connection, Store, articles, buckets, weights
+from monitor.store.buckets import SUMS
+
+CHUNK = 5_000
+KEYS = ("grain", "dimension", "key", "start_us")
+PUBLISHER_KEYS = ("dimension", "key", "hour_us", "publisher")
+PUBLISHERS = "publishers"
+
+
+class Recount:
+    """Adds up what articles give, a chunk at a time, with the weights that they were counted with."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
+
+    def add(self, connection: Connection, chunk: Iterable[tuple[ClassifiedArticle, bool]]) -> None:
+        """Add stored revisions, each with whether it is current."""
+        now = {item.article.id: item for item, current in chunk if current}
+        frame = contributions(now.values(), moved=_held(connection, now))
+        for grain, rows in bucket_rows(frame).groupby("grain"):
+            self._parts[str(grain)].append(rows)
+        self._parts[PUBLISHERS].append(publisher_rows(frame))
+
+    def buckets(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows of each grain and dimension in order: `KEYS` and `SUMS`."""
+        for grain in sorted(grain.value for grain in Grain):
+            if not self._parts[grain]:
+                continue
+            frame = _summed(self._parts[grain], KEYS, SUMS)
+            for dimension in sorted(dimension.value for dimension in Dimension):
+                yield frame[frame["dimension"] == dimension]
+
+    def publishers(self) -> pd.DataFrame:
+        """Return the rows of publishers: `PUBLISHER_KEYS` and items."""
+        return _summed(self._parts[PUBLISHERS], PUBLISHER_KEYS, ("items",))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Rows of one part of the derived tables, and how many of them are not as the articles make them.
+
+    ``missing`` are not stored, ``extra`` should not be, ``wrong`` have other sums.
+    """
+
+    part: str
+    rows: int
+    missing: int
+    extra: int
+    wrong: int
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.missing or self.extra or self.wrong)
+
+
+def verify(
+    store: Store,
+    kept_from: Mapping[Grain, datetime],
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Difference]:
+    """Compare buckets and publishers with a recount from the articles, all from one snapshot.
+
+    Parameters
+    ----------
+    kept_from
+        Buckets of a grain before such a time may have been deleted by now, and are not compared.
+    watch
+        Told how many stored revisions are done, and how many there are.
+    """
+    with store.read() as connection:
+        recount = _recounted(connection, articles.count(store), watch)
+        again = pd.concat([_no_rows(), *recount.buckets()])
+        found = []
+        for grain in sorted(Grain):
+            since = to_micros(kept_from[grain]) if grain in kept_from else None
+            ours = _since(again[again["grain"] == grain.value], since)
+            theirs = _since(buckets.between(connection, grain, None, None), since)
+            found.append(_difference(f"{grain.value} buckets", theirs, ours, KEYS, SUMS))
+        stored = buckets.all_publishers(connection)
+        ours = recount.publishers()
+        found.append(_difference(PUBLISHERS, stored, ours, PUBLISHER_KEYS, ("items",)))
+    return found
+
+
+def rebuild(
+    store: Store,
+    kept_from: Mapping[Grain, datetime],
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Make buckets and publishers anew from the articles, in one transaction; return the rows written.
+
+    What people did, alerts, messages and the record itself are not touched. Stages that write meanwhile wait.
+    """
+    total = articles.count(store)
+    with store.write() as connection:
+        articles.lock(connection)
+        recount = _recounted(connection, total, watch)
+        buckets.clear(connection)
+        written = 0
+        for frame in recount.buckets():
+            if frame.empty:
+                continue
+            grain = Grain(frame["grain"].iloc[0])
+            kept = _since(frame, to_micros(kept_from[grain]) if grain in kept_from else None)
+            buckets.add(connection, kept)
+            written += len(kept)
+        publishers = recount.publishers()
+        buckets.add_publishers(connection, publishers)
+    return written + len(publishers)
+
+
+def _recounted(connection: Connection, total: int, watch: Callable[[int, int], None]) -> Recount:
+    recount, done = Recount(), 0
+    for chunk in articles.chunks(connection, CHUNK):
+        recount.add(connection, chunk)
+        done += len(chunk)
+        watch(done, total)
+    return recount
+
+
+def _held(connection: Connection, now: Mapping[str, ClassifiedArticle]) -> Moved:
+    """Return the weight that each of some current articles holds, as if it came just now."""
+    found = weights.of(connection, list(now))
+    holders = weights.holders(connection, (weight.report for weight in found.values()))
+    return Moved(
+        gained=[(now[id_], w) for id_, w in found.items() if holders[w.report].article_id == id_],
+        lists={(id_, now[id_].article.revision): w.lists for id_, w in found.items()},
+    )
+
+
+def _summed(
+    parts: Sequence[pd.DataFrame], keys: Sequence[str], sums: Sequence[str]
+) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame(columns=[*keys, *sums])
+    rows = pd.concat(parts).groupby(list(keys), sort=False)[list(sums)].sum()
+    return rows.reset_index()
+
+
+def _no_rows() -> pd.DataFrame:
+    return pd.DataFrame(columns=[*KEYS, *SUMS])
+
+
+def _since(frame: pd.DataFrame, since_us: int | None) -> pd.DataFrame:
+    return frame if since_us is None else frame[frame["start_us"] >= since_us]
+
+
+def _difference(
+    part: str,
+    stored: pd.DataFrame,
+    recounted: pd.DataFrame,
+    keys: Sequence[str],
+    sums: Sequence[str],
+) -> Difference:
+    both = stored[[*keys, *sums]].merge(
+        recounted[[*keys, *sums]],
+        how="outer",
+        on=list(keys),
+        suffixes=("", "_again"),
+        indicator="side",
+    )
+    common = both[both["side"] == "both"]
+    wrong = pd.Series(False, index=common.index)
+    for name in sums:
+        wrong |= common[name].astype("int64") != common[f"{name}_again"].astype("int64")
+    return Difference(
+        part,
+        len(stored),
+        missing=int((both["side"] == "right_only").sum()),
+        extra=int((both["side"] == "left_only").sum()),
+        wrong=int(wrong.sum()),
+    )
