@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -164,6 +165,62 @@ def rebuild(config: ConfigOption = None, db: DbOption = None) -> None:
     finally:
         store.close()
     typer.echo(f"{rows:,} rows written")
+
+
+@db.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the copies.")],
+    config: ConfigOption = None,
+    db: DbOption = None,
+) -> None:
+    """Copy the embedded database and log, which fit each other, while Foreshock runs.
+
+    Nothing is appended while the copies are made: stages wait. A PostgreSQL server is backed up by its own
+    pg_dump, and Kafka keeps its streams itself.
+    """
+    from monitor.backup import back_up
+    from monitor.cli.progress import progress_of
+    from monitor.clock import SystemClock
+
+    store, log = _files(settings_of(config, db))
+    with progress_of("pages") as watch:
+        made = back_up(store, log, folder, SystemClock().now(), watch)
+    typer.echo(
+        f"{folder}: database {made.store_bytes / 1e6:,.1f} MB (schema {made.schema}), "
+        f"log {made.log_bytes / 1e6:,.1f} MB"
+    )
+
+
+@db.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what is there. Stop Foreshock first.")
+    ] = False,
+    config: ConfigOption = None,
+    db: DbOption = None,
+) -> None:
+    """Put a backup in the place of the embedded database and log; what had not been processed goes on."""
+    from monitor.backup import restore as put_back
+
+    store, log = _files(settings_of(config, db))
+    about = put_back(folder, store, log, force)
+    typer.echo(f"{store} and {log} are as they were at {about.made_at}")
+
+
+def _files(settings: Settings) -> tuple[Path, Path]:
+    """Return the files of the embedded store and log."""
+    from monitor.stream import LocalStreamSettings
+
+    streams = settings.broker_settings()
+    if not settings.store.url.startswith("sqlite:///") or not isinstance(
+        streams, LocalStreamSettings
+    ):
+        raise ConfigError(
+            "this copies the embedded database and log; back PostgreSQL up with pg_dump (restore with "
+            "pg_restore), and leave streams to Kafka"
+        )
+    return Path(settings.store.url.removeprefix("sqlite:///")), streams.path
 
 
 def _kept_from(store: Store, settings: Settings) -> dict[Grain, datetime]:
