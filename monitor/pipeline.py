@@ -48,7 +48,8 @@ DEADS = "news.dead"
 ALERTS = "alerts"
 
 PAYLOAD_CHARS = 2_000
-BACKOFF_S = (0.2, 30.0)  # first and longest wait in an outage
+# First and longest wait in an outage. A try costs next to nothing, and work has to go on soon after it.
+BACKOFF_S = (0.2, 5.0)
 POLL_S = 0.2
 
 

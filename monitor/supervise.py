@@ -21,6 +21,8 @@ HEALTHY_S = 60.0  # a process that lived this long starts again without waiting
 RESTART_S = (1.0, 60.0)
 # Exit codes that starting again cannot mend: done, and a wrong setting.
 FINAL = (0, 2)
+# Something outside did not answer when it started: it is tried again soon, however often.
+AWAY, AWAY_S = 3, 5.0
 
 
 @dataclass(slots=True)
@@ -84,6 +86,8 @@ def _watch(children: Sequence[Child], environment: Mapping[str, str], stop: thre
             now = time.monotonic()
             if now - child.started_s > HEALTHY_S:
                 child.wait_s = RESTART_S[0]
+            elif code == AWAY:
+                child.wait_s = min(child.wait_s, AWAY_S)
             log.error(
                 "%s ended with code %d; starting again in %.0f s", child.name, code, child.wait_s
             )

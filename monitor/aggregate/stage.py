@@ -14,6 +14,7 @@ from monitor.domain import ClassifiedArticle
 from monitor.metrics import Metrics
 from monitor.pipeline import ARTICLES, Effects, Input
 from monitor.store import Connection, alerts, articles, buckets, progress
+from monitor.store.amend import amend
 from monitor.store.articles import Added
 from monitor.store.progress import Progress
 from monitor.stream.codec import Classified
@@ -115,7 +116,7 @@ def count(connection: Connection, items: Sequence[ClassifiedArticle], scale: Sca
 
     Of those that are stored already, what a later watchlist finds in them replaces what an earlier one did.
     """
-    amended = articles.amend(connection, items)
+    amended = amend(connection, items)
     if amended:
         # First out, then in: an article's weight has the lists of the watchlist that it was counted with.
         out = _moved(connection, scale, Added([], [], [each.before for each in amended]))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.domain import EPOCH, ClassifiedArticle
-from monitor.store import Store, articles, leases
+from monitor.store import Store, amend, leases
 
 LEASE = "read_again"
 LEASE_S = 30.0
@@ -18,7 +18,7 @@ class Backlog:
     """Gives them out, the newest first, to one process at a time.
 
     Which they are, the store says at any time: nothing has to be kept, and who is killed in the middle is
-    followed by another. What is given out twice does no harm (`monitor.store.articles.amend`).
+    followed by another. What is given out twice does no harm (`monitor.store.amend`).
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Backlog:
             return []
         with self.store.read() as connection:
             since = self.clock.now() - self.reach
-            found = articles.of_earlier_watchlists(connection, watchlist, since, PAGE, self._after)
+            found = amend.of_earlier_watchlists(connection, watchlist, since, PAGE, self._after)
         if found:
             with self.store.write() as connection:
                 if leases.hold(connection, LEASE, self.holder, now, LEASE_S):

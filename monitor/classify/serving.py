@@ -19,13 +19,13 @@ from models.routing import Router
 from monitor.clock import Clock
 from monitor.domain import EPOCH
 from monitor.metrics import Metrics
+from monitor.reload import LOOK_EVERY
 from monitor.settings import ModelSettings
 from monitor.store import Store, promotions
 from monitor.store.promotions import Promotion, Serving
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = timedelta(seconds=5)
 BEAT_EVERY = timedelta(seconds=30)
 SERVES = "serving"
 

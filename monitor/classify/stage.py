@@ -1,4 +1,4 @@
-"""The classify stage: articles in, classified articles out; it writes nothing to the store."""
+"""The classify stage: articles in, classified articles out; it writes nothing to the record."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
     """List the companies in use, and how many stored articles have yet to be searched for them."""
     with told():
         from monitor.clock import SystemClock
-        from monitor.store import Store, articles, companies
+        from monitor.store import Store, amend, companies
 
         settings = settings_of(config, db)
         days = settings.watchlist.read_again_days
@@ -39,7 +39,7 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
             with store.read() as connection:
                 watched = companies.watched(connection)
                 since = companies.since(connection)
-                waiting = articles.count_of_earlier_watchlists(
+                waiting = amend.count_of_earlier_watchlists(
                     connection, watched.number, SystemClock().now() - timedelta(days=days)
                 )
         finally:

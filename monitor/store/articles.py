@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +12,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    RowMapping,
     and_,
-    bindparam,
     case,
-    delete,
     func,
     select,
     text,
@@ -25,33 +22,25 @@ from sqlalchemy import (
 )
 
 from monitor.domain import (
-    Article,
     ClassifiedArticle,
     DateStatus,
     Dimension,
-    Mention,
-    Relevance,
-    RiskMatch,
     from_micros,
     to_micros,
+)
+from monitor.store.article_rows import (
+    KEYS_PER_QUERY,
+    items_of,
+    mention_rows,
+    newest_readings,
+    revisions,
+    row_of,
 )
 from monitor.store.database import Store
 from monitor.store.schema import articles, mentions
 from monitor.store.upsert import insert
 
 COARSE_US = 600 * 1_000_000  # ten minutes
-
-# Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
-KEYS_PER_QUERY = 10_000
-MAX_NUMBER = 2**31 - 1  # of a watchlist
-
-
-@dataclass(frozen=True, slots=True)
-class Amended:
-    """Two readings of one stored revision."""
-
-    before: ClassifiedArticle
-    after: ClassifiedArticle
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +64,9 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
         ``fresh``: what was inserted, in the order given. ``counted`` of those: what is now current.
         ``displaced``: what was current before and is no more.
     """
-    unique = _unique(items)
+    unique = newest_readings(items)
     lock(connection)
-    known, before = _revisions(connection, list({id_ for id_, _ in unique}))
+    known, before = revisions(connection, list({id_ for id_, _ in unique}))
     fresh = [item for key, item in unique.items() if key not in known]
     if not fresh:
         return Added([], [], [])
@@ -101,115 +90,13 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
             .values(current=False)
         )
     rows = [
-        _row(item, current=(item.article.id, item.article.revision) in current) for item in fresh
+        row_of(item, current=(item.article.id, item.article.revision) in current) for item in fresh
     ]
     connection.execute(insert(connection, articles), rows)
-    named = [row for item in fresh for row in _mention_rows(item)]
+    named = [row for item in fresh for row in mention_rows(item)]
     if named:
         connection.execute(insert(connection, mentions).on_conflict_do_nothing(), named)
     return Added(fresh, counted, displaced)
-
-
-def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Amended]:
-    """Give stored revisions the companies that a later watchlist finds in them.
-
-    Whatever else was read of them stays as it is. Those that are not stored, or whose companies are of the
-    same watchlist or a later one, are left alone: it makes no difference in which order readings come.
-
-    Returns
-    -------
-    list of Amended
-        The current revisions among them, before and after.
-    """
-    unique = _unique(items)
-    lock(connection)
-    ids = list({id_ for id_, _ in unique})
-    numbers: dict[tuple[str, str], int] = {}
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        columns = (articles.c.id, articles.c.revision, articles.c.watchlist)
-        part = articles.c.id.in_(ids[begin : begin + KEYS_PER_QUERY])
-        for row in connection.execute(select(*columns).where(part)):
-            numbers[(row.id, row.revision)] = row.watchlist
-    later = [key for key, item in unique.items() if item.watchlist > numbers.get(key, MAX_NUMBER)]
-    if not later:
-        return []
-    amended = []
-    for before in get(connection, later):
-        read = unique[(before.article.id, before.article.revision)]
-        after = replace(
-            before, mentions=read.mentions, unsure=read.unsure, watchlist=read.watchlist
-        )
-        amended.append(Amended(before, after))
-    keys = [{"b_id": id_, "b_revision": revision} for id_, revision in later]
-    connection.execute(
-        delete(mentions).where(
-            mentions.c.article_id == bindparam("b_id"),
-            mentions.c.revision == bindparam("b_revision"),
-        ),
-        keys,
-    )
-    named = [row for each in amended for row in _mention_rows(each.after)]
-    if named:
-        connection.execute(insert(connection, mentions), named)
-    connection.execute(
-        update(articles)
-        .where(articles.c.id == bindparam("b_id"), articles.c.revision == bindparam("b_revision"))
-        .values(watchlist=bindparam("b_watchlist"), unsure=bindparam("b_unsure")),
-        [
-            {
-                "b_id": each.after.article.id,
-                "b_revision": each.after.article.revision,
-                "b_watchlist": each.after.watchlist,
-                "b_unsure": ",".join(each.after.unsure),
-            }
-            for each in amended
-        ],
-    )
-    _, newest = _revisions(connection, list({id_ for id_, _ in later}))
-    return [
-        each
-        for each in amended
-        if newest.get(each.after.article.id, (None, None))[1] == each.after.article.revision
-    ]
-
-
-def of_earlier_watchlists(
-    connection: Connection,
-    number: int,
-    since: datetime,
-    limit: int,
-    after: tuple[datetime, str] | None = None,
-) -> list[ClassifiedArticle]:
-    """Return current articles whose companies are of a watchlist before this one, the newest first.
-
-    Parameters
-    ----------
-    since
-        Only what was ingested then or later.
-    after
-        Ingest time and id of the last one of the page before.
-    """
-    where = [
-        articles.c.watchlist < number,
-        articles.c.ingested_us >= to_micros(since),
-        articles.c.current,
-    ]
-    place = tuple_(articles.c.ingested_us, articles.c.id)
-    if after is not None:
-        where.append(place < (to_micros(after[0]), after[1]))
-    order = (articles.c.ingested_us.desc(), articles.c.id.desc())
-    query = select(articles).where(*where).order_by(*order).limit(limit)
-    return _items(connection, connection.execute(query).mappings().all())
-
-
-def count_of_earlier_watchlists(connection: Connection, number: int, since: datetime) -> int:
-    """Return how many articles `of_earlier_watchlists` has."""
-    query = select(func.count()).where(
-        articles.c.watchlist < number,
-        articles.c.ingested_us >= to_micros(since),
-        articles.c.current,
-    )
-    return int(connection.execute(query).scalar_one())
 
 
 def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[ClassifiedArticle]:
@@ -345,7 +232,7 @@ def chunks(connection: Connection, size: int) -> Iterator[list[tuple[ClassifiedA
     while rows := connection.execute(query.where(where)).mappings().all():
         yield [
             (item, bool(row["current"]))
-            for row, item in zip(rows, _items(connection, rows), strict=True)
+            for row, item in zip(rows, items_of(connection, rows), strict=True)
         ]
         where = key > (rows[-1]["id"], rows[-1]["revision"])
 
@@ -408,7 +295,7 @@ def by_ingest(
         query = select(articles).where(at >= begin, at < until).order_by(*order)
         rows = connection.execute(query).mappings().all()
         if rows:
-            yield _items(connection, rows)
+            yield items_of(connection, rows)
         begin = until
 
 
@@ -444,16 +331,6 @@ def newest(store: Store) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-def _unique(items: Iterable[ClassifiedArticle]) -> dict[tuple[str, str], ClassifiedArticle]:
-    """Return one reading of each revision: the first of those by the latest watchlist."""
-    unique: dict[tuple[str, str], ClassifiedArticle] = {}
-    for item in items:
-        key = (item.article.id, item.article.revision)
-        if key not in unique or item.watchlist > unique[key].watchlist:
-            unique[key] = item
-    return unique
-
-
 def lock(connection: Connection) -> None:
     """Let nobody else add articles until the transaction ends."""
     if connection.dialect.name == "postgresql":
@@ -465,38 +342,8 @@ def _age(item: ClassifiedArticle) -> tuple[datetime, str]:
     return item.article.ingested_at, item.article.revision
 
 
-def _revisions(
-    connection: Connection, ids: Sequence[str]
-) -> tuple[set[tuple[str, str]], dict[str, tuple[datetime, str]]]:
-    """Return every stored key of these ids, and the age of each id's current revision."""
-    columns = (articles.c.id, articles.c.revision, articles.c.ingested_us, articles.c.current)
-    known: set[tuple[str, str]] = set()
-    current: dict[str, tuple[datetime, str]] = {}
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        part = ids[begin : begin + KEYS_PER_QUERY]
-        for row in connection.execute(select(*columns).where(articles.c.id.in_(part))):
-            known.add((row.id, row.revision))
-            if row.current:
-                current[row.id] = (from_micros(row.ingested_us), row.revision)
-    return known, current
-
-
 def _load(connection: Connection, where: Any) -> list[ClassifiedArticle]:
-    return _items(connection, connection.execute(select(articles).where(where)).mappings().all())
-
-
-def _items(connection: Connection, rows: Sequence[RowMapping]) -> list[ClassifiedArticle]:
-    named: dict[tuple[str, str], list[Mention]] = {}
-    ids = list({row["id"] for row in rows})
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        part = ids[begin : begin + KEYS_PER_QUERY]
-        for row in connection.execute(select(mentions).where(mentions.c.article_id.in_(part))):
-            mention = Mention(
-                *(row.company_id, row.alias, row.field, row.start, row.end),
-                *(row.sentiment, row.score, Relevance(row.relevance) if row.relevance else None),
-            )
-            named.setdefault((row.article_id, row.revision), []).append(mention)
-    return [_item(row, named.get((row["id"], row["revision"]), [])) for row in rows]
+    return items_of(connection, connection.execute(select(articles).where(where)).mappings().all())
 
 
 def _names(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[str]]:
@@ -507,87 +354,3 @@ def _names(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], 
     for row in connection.execute(query.order_by(mentions.c.field.desc(), mentions.c.start)):
         names.setdefault((row.article_id, row.revision), []).append(row.company_id)
     return names
-
-
-def _row(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
-    article = item.article
-    return {
-        "id": article.id,
-        "revision": article.revision,
-        "current": current,
-        "source": article.source,
-        "publisher": article.publisher,
-        "url": article.url,
-        "title": article.title,
-        "lead": article.lead,
-        "language": article.language,
-        "published_us": to_micros(article.published_at),
-        "ingested_us": to_micros(article.ingested_at),
-        "classified_us": to_micros(item.classified_at),
-        "date_status": article.date_status.value,
-        "topic": item.topic,
-        "topic_probability": item.topic_probability,
-        "sentiment": item.sentiment,
-        "sentiment_probability": item.sentiment_probability,
-        "score": item.score,
-        "risks": [asdict(risk) for risk in item.risks],
-        "model_version": item.model_version,
-        "bundle_hash": item.bundle_hash,
-        "unsure": ",".join(item.unsure),
-        "watchlist": item.watchlist,
-    }
-
-
-def _mention_rows(item: ClassifiedArticle) -> list[dict[str, Any]]:
-    first: dict[str, Mention] = {}
-    for mention in item.mentions:
-        first.setdefault(mention.company_id, mention)
-    return [
-        {
-            "company_id": mention.company_id,
-            "published_us": to_micros(item.article.published_at),
-            "article_id": item.article.id,
-            "revision": item.article.revision,
-            "alias": mention.alias,
-            "field": mention.field,
-            "start": mention.start,
-            "end": mention.end,
-            "sentiment": mention.sentiment,
-            "score": mention.score,
-            "relevance": mention.relevance,
-        }
-        for mention in first.values()
-    ]
-
-
-def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
-    article = Article(
-        id=row["id"],
-        revision=row["revision"],
-        source=row["source"],
-        publisher=row["publisher"],
-        url=row["url"],
-        title=row["title"],
-        lead=row["lead"],
-        language=row["language"],
-        published_at=from_micros(row["published_us"]),
-        ingested_at=from_micros(row["ingested_us"]),
-        date_status=DateStatus(row["date_status"]),
-    )
-    # Mentions in the title come first, as they read.
-    named = sorted(named, key=lambda mention: (mention.field != "title", mention.start))
-    return ClassifiedArticle(
-        article=article,
-        topic=row["topic"],
-        topic_probability=row["topic_probability"],
-        sentiment=row["sentiment"],
-        sentiment_probability=row["sentiment_probability"],
-        score=row["score"],
-        mentions=tuple(named),
-        risks=tuple(RiskMatch(**risk) for risk in row["risks"]),
-        model_version=row["model_version"],
-        bundle_hash=row["bundle_hash"],
-        classified_at=from_micros(row["classified_us"]),
-        unsure=tuple(filter(None, row["unsure"].split(","))),
-        watchlist=row["watchlist"],
-    )

@@ -7,6 +7,7 @@ import json
 import sys
 
 from monitor.cli.progress import progress_of
+from tests.chaos.outage import recovery
 from tests.chaos.run import chaos
 
 
@@ -15,7 +16,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="How long faults go on.")
     parser.add_argument("--seed", type=int, default=1, help="The same seed: the same faults.")
     parser.add_argument("--rate", type=float, default=40.0, help="Articles a second.")
+    parser.add_argument(
+        "--outage",
+        type=float,
+        metavar="SECONDS",
+        help="Instead: kill the database, then freeze the broker, so long; print how soon work goes on.",
+    )
     asked = parser.parse_args()
+    if asked.outage is not None:
+        print(json.dumps(recovery(asked.outage, asked.seed)))
+        return 0
     with progress_of("seconds of chaos") as watch:
         outcome = chaos(
             asked.seconds,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,40 +16,16 @@ from monitor.aggregate.digest import Digest, digest
 from monitor.errors import RetriableError
 from monitor.pipeline import ARTICLES, DEADS
 from monitor.replay import drained
-from monitor.service import Outside, Service, open_outside
+from monitor.service import Service, open_outside
 from monitor.settings import load_settings
 from monitor.store import dead, outbox, progress
 from monitor.store.schema import articles, notifications
 from monitor.stream.codec import DEAD
 from monitor.stream.port import Broker, Message, Record
-from tests.chaos.faults import Faults, Worker
-from tests.chaos.news import POISON, Wire, watchlist
-from tests.support.kafka import KafkaServer, require_kafka
-from tests.support.postgres import SAFE, PostgresServer, find_bindir
-from tests.support.receiver import Receiver
+from tests.chaos.bench import Bench, bench
+from tests.chaos.news import POISON
 
-WORKERS = 3
 DRAIN_S = 240.0
-CONFIG = """
-[stream]
-kind = "kafka"
-partitions = 6
-[stream.kafka]
-bootstrap_servers = "{kafka}"
-session_timeout_s = 6.0
-delivery_timeout_s = 5.0
-[store]
-url = "{store}"
-[watchlist]
-path = "{folder}/watchlist.csv"
-[model]
-threads = 1
-[[notify.channels]]
-name = "hook"
-kind = "webhook"
-url = "{hook}"
-secret = "of this run only"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,85 +83,31 @@ def chaos(
     watch: Callable[[float], None] = lambda passed: None,
 ) -> Outcome:
     """Run for so long, let everything drain, and count."""
-    require_kafka()
-    with _places() as (folder, kafka, postgres, receiver):
-        config = folder / "foreshock.toml"
-        (folder / "watchlist.csv").write_text(watchlist(), "utf-8")
-        config.write_text(
-            CONFIG.format(
-                kafka=kafka.bootstrap,
-                store=postgres.create_database(),
-                folder=folder,
-                hook=receiver.url,
-            ),
-            "utf-8",
-        )
-        outside = open_outside(load_settings(config, {}))  # makes streams and tables
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        workers = [
-            Worker(n, config, folder / f"worker-{n}.log", environment) for n in range(WORKERS)
-        ]
-        wire = Wire(outside.broker, seed, per_second)
-        faults = Faults(seed, workers, kafka, postgres)
-        try:
-            for worker in workers:
-                worker.start()
-            wire.start()
-            faults.pause(8, 8)
-            begin = time.monotonic()
-            while (passed := time.monotonic() - begin) < seconds:
-                watch(passed)
-                faults.one()
-                faults.pause(1, 4)
-            wire.stopped.set()
-            wire.join(120)
-            if wire.failure is not None:
-                raise wire.failure
-            drained_s = _drain(outside, faults)
-            for worker in workers:
-                worker.end(signal.SIGTERM)
-            return _count(outside, wire, faults, receiver, folder, passed, seed, drained_s)
-        except BaseException:
-            for worker in workers:
-                print(worker.log.read_text(errors="replace")[-3000:])
-            raise
-        finally:
-            for worker in workers:
-                worker.end(signal.SIGKILL)
-            outside.broker.close()
-            outside.store.close()
+    with bench(seed, per_second) as place:
+        begin = time.monotonic()
+        while (passed := time.monotonic() - begin) < seconds:
+            watch(passed)
+            place.faults.one()
+            place.faults.pause(1, 4)
+        place.wire.stopped.set()
+        place.wire.join(120)
+        if place.wire.failure is not None:
+            raise place.wire.failure
+        drained_s = _drain(place)
+        for worker in place.faults.workers:
+            worker.end(signal.SIGTERM)
+        return _count(place, passed, seed, drained_s)
 
 
-@contextmanager
-def _places() -> Iterator[tuple[Path, KafkaServer, PostgresServer, Receiver]]:
-    """A broker, a database server and a receiver of messages, of this run only."""
-    with tempfile.TemporaryDirectory(prefix="foreshock-chaos-") as name:
-        folder = Path(name)
-        kafka = KafkaServer(folder / "kafka")
-        postgres = PostgresServer(find_bindir(), SAFE)
-        receiver = Receiver()
-        thread = threading.Thread(target=receiver.serve_forever, daemon=True)
-        thread.start()
-        try:
-            kafka.start()
-            postgres.start()
-            yield folder, kafka, postgres, receiver
-        finally:
-            kafka.kill()
-            postgres.remove()
-            receiver.shutdown()
-            receiver.server_close()
-
-
-def _drain(outside: Outside, faults: Faults) -> float:
+def _drain(place: Bench) -> float:
     """Wait until everything has had all its effects; return how long that took, in seconds."""
     begin = time.monotonic()
     while True:
-        faults.pause(0.5, 0.5)
+        place.faults.pause(0.5, 0.5)
         try:
-            tally = outbox.tally(outside.store)
+            tally = outbox.tally(place.outside.store)
             waits = sum(tally.get(state, 0) for state in ("waiting", "pending"))
-            if not waits and drained(outside.broker, outside.store):
+            if not waits and drained(place.outside.broker, place.outside.store):
                 return time.monotonic() - begin
         except RetriableError:
             tally = {}
@@ -197,16 +115,8 @@ def _drain(outside: Outside, faults: Faults) -> float:
             raise AssertionError(f"not drained after {DRAIN_S:.0f} s: messages {tally}")
 
 
-def _count(
-    outside: Outside,
-    wire: Wire,
-    faults: Faults,
-    receiver: Receiver,
-    folder: Path,
-    seconds: float,
-    seed: int,
-    drained_s: float,
-) -> Outcome:
+def _count(place: Bench, seconds: float, seed: int, drained_s: float) -> Outcome:
+    outside, wire, faults = place.outside, place.wire, place.faults
     records = _read(outside.broker, ARTICLES)
     buried = {DEAD.decode(record.value).origin for record in _read(outside.broker, DEADS)}
     stored, repeats = progress.totals(outside.store)
@@ -222,8 +132,8 @@ def _count(
         )
         messages = connection.execute(select(notifications.c.state)).scalars().all()
         letters = {letter.item.origin for letter in dead.letters(connection)}
-    taken = Counter(receiver.keys)
-    found, calm = digest(outside.store), _without_faults(records, folder)
+    taken = Counter(place.receiver.keys)
+    found, calm = digest(outside.store), _without_faults(records, place.folder)
     return Outcome(
         seconds=round(seconds, 1),
         seed=seed,

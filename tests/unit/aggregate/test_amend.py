@@ -16,7 +16,7 @@ from monitor.aggregate.digest import digest
 from monitor.aggregate.stage import count
 from monitor.aggregate.weights import Scale
 from monitor.domain import ClassifiedArticle, Mention, Relevance
-from monitor.store import Store, articles, weights
+from monitor.store import Store, amend, articles, weights
 from monitor.store.schema import publishers
 from tests.support.make import T0, classified
 
@@ -109,10 +109,10 @@ def test_articles_of_earlier_watchlists_are_found_newest_first(store: Store) -> 
         found: list[ClassifiedArticle] = []
         place = None
         since = T0 + timedelta(minutes=3)
-        while page := articles.of_earlier_watchlists(connection, 2, since, 3, place):
+        while page := amend.of_earlier_watchlists(connection, 2, since, 3, place):
             found += page
             place = (page[-1].article.ingested_at, page[-1].article.id)
-        assert len(found) == articles.count_of_earlier_watchlists(connection, 2, since)
+        assert len(found) == amend.count_of_earlier_watchlists(connection, 2, since)
     expected = [i for i in items if i.watchlist < 2 and i.article.ingested_at >= since]
     frame = pd.Series([item.article.ingested_at for item in found])
     assert frame.is_monotonic_decreasing

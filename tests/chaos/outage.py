@@ -1,0 +1,50 @@
+"""How soon work goes on after a long outage: a database that was killed, a broker that stood still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from monitor.errors import RetriableError
+from monitor.store import progress
+from tests.chaos.bench import Bench, bench
+
+LONGEST_S = 60.0
+
+
+def recovery(outage_s: float, seed: int = 1, per_second: float = 20.0) -> dict[str, float]:
+    """Return the seconds from the return of each until the next article is stored."""
+    with bench(seed, per_second) as place:
+        faults = place.faults
+        _until_more(place)  # it works
+        return {
+            "killed_database": _after(place, faults.postgres.kill, faults.postgres.start, outage_s),
+            "frozen_broker": _after(place, faults.kafka.freeze, faults.kafka.thaw, outage_s),
+        }
+
+
+def _after(
+    place: Bench, breaks: Callable[[], None], mends: Callable[[], None], outage_s: float
+) -> float:
+    breaks()
+    place.faults.pause(outage_s, outage_s)
+    mends()
+    return _until_more(place)
+
+
+def _until_more(place: Bench) -> float:
+    """Return the seconds until another article has been stored."""
+    begin, before = time.monotonic(), None
+    while True:
+        try:
+            stored = sum(progress.totals(place.outside.store))
+        except RetriableError:
+            stored = None
+        if stored is not None:
+            if before is None:
+                before = stored
+            elif stored > before:
+                return round(time.monotonic() - begin, 1)
+        if time.monotonic() - begin > LONGEST_S:
+            raise AssertionError(f"nothing stored within {LONGEST_S:.0f} s")
+        place.faults.pause(0.05, 0.05)
