@@ -22,7 +22,8 @@ repeated work changes nothing, since every effect has a key. A burst is never dr
 (`[stream] max_backlog`), and the board says how far it is behind.
 
 `bash tests/run chaos --seconds 1200 --seed 1` kills, stops and freezes broker, database and processes for
-as long as you like, and counts afterwards; the same seed makes the same faults.
+as long as you like, and counts afterwards; the same seed makes the same faults. `bash tests/run chaos
+--outage 60` measures how soon work goes on after a long outage.
 """
 
 

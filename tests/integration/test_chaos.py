@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tests.chaos.outage import recovery
 from tests.chaos.run import chaos
 
 SECONDS = 120.0
 FAULTS = 10
+BACK_S = 15.0
 
 
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
@@ -16,3 +18,10 @@ def test_nothing_is_lost_or_doubled_under_faults() -> None:
     assert outcome.told_twice <= sum(outcome.faults.values())
     # 3: the database or the broker was away while it started; the supervisor starts it again.
     assert set(outcome.crashes) <= {3}
+
+
+def test_work_goes_on_within_seconds_of_an_outage() -> None:
+    """`bash tests/run chaos --outage 60` does the same for longer."""
+    found = recovery(outage_s=15)
+    assert set(found) == {"killed_database", "frozen_broker"}
+    assert max(found.values()) <= BACK_S, found
