@@ -88,6 +88,7 @@ def bench(seed: int, per_second: float) -> Iterator[Bench]:
             raise
         finally:
             wire.stopped.set()
+            wire.join(10)
             for worker in workers:
                 worker.end(signal.SIGKILL)
             outside.broker.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.chaos.outage import recovery
 from tests.chaos.run import chaos
 
@@ -10,6 +12,7 @@ FAULTS = 10
 BACK_S = 15.0
 
 
+@pytest.mark.timeout(600)
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
     outcome = chaos(SECONDS, seed=7)
     assert outcome.sound, outcome
@@ -20,6 +23,7 @@ def test_nothing_is_lost_or_doubled_under_faults() -> None:
     assert set(outcome.crashes) <= {3}
 
 
+@pytest.mark.timeout(300)
 def test_work_goes_on_within_seconds_of_an_outage() -> None:
     """`bash tests/run chaos --outage 60` does the same for longer."""
     found = recovery(outage_s=15)
