@@ -14,7 +14,7 @@ PAGE = ROOT / "deploy" / "docs" / "reliability.md"
 HEAD = """# What Foreshock promises, and what holds it to that
 
 Written by `python -m tests.promises` from `tests/promises.toml`: edit the promises there, not here. Every
-promise names the tests that hold it; they run on real servers, and all of them run on every change.
+promise names the tests that hold it; they run on real servers, and all but the slow ones on every change.
 
 How it is done: every stage does its work, commits what follows from it in one transaction, appends what the
 next stage reads, and commits its offsets last (`monitor/pipeline.py`). A crash anywhere repeats work, and

@@ -50,7 +50,7 @@ readings = st.fixed_dictionaries(
 ).map(lambda found: [reading(*key, names) for key, names in found.items()])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_the_last_watchlist_stands_in_any_order(data: st.DataObject) -> None:
     whole = data.draw(readings)
