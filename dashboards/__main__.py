@@ -26,6 +26,7 @@ def web(
         settings.store.url,
         settings.web.host,
         settings.web.port,
+        bounds=settings.notify.heartbeat.bounds(),
         on_ready=lambda url: typer.echo(f"dashboard: {url}", err=True),
     )
 

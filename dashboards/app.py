@@ -1,4 +1,4 @@
-"""The web process: the pages, ``/metrics`` and ``/healthz`` on one port.
+"""The web process: the pages, ``/metrics``, ``/healthz`` and ``/readyz`` on one port.
 
 Pages are Streamlit's, inside one Starlette application (`streamlit.App`) that uvicorn serves. Nothing leaves
 the machine: no usage statistics, no fonts or scripts from elsewhere.
@@ -26,7 +26,9 @@ from streamlit.web import bootstrap
 from dashboards import desk, theme
 from dashboards.desk import Desk
 from dashboards.headers import SecurityHeaders
+from monitor.clock import SystemClock
 from monitor.errors import ConfigError, ForeshockError
+from monitor.health import Bounds, troubles
 from monitor.metrics import Metrics, exposition
 from monitor.store import pages
 
@@ -42,6 +44,7 @@ def serve(
     *,
     base_title: str = "Foreshock",
     read_only: bool = False,
+    bounds: Bounds | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM). Call in the main thread.
@@ -56,6 +59,8 @@ def serve(
         Name in the browser's title bar.
     read_only
         Leave out every action (acknowledge).
+    bounds
+        What ``/readyz`` takes for well.
     on_ready
         Called with the URL, once requests are answered.
 
@@ -67,7 +72,9 @@ def serve(
     listener = listen(host, port)
     port = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    desk.furnish(Desk(store_url=store_url, title=base_title, read_only=read_only))
+    desk.furnish(
+        Desk(store_url=store_url, title=base_title, read_only=read_only, bounds=bounds or Bounds())
+    )
     bootstrap.load_config_options(_options(host, port))
     logging.getLogger("streamlit").setLevel(logging.ERROR)
     config = uvicorn.Config(
@@ -92,7 +99,11 @@ def build(ready: Callable[[], None]) -> st.App:
     return st.App(
         SCRIPT,
         lifespan=lifespan,
-        routes=[Route("/metrics", metrics), Route("/healthz", healthz)],
+        routes=[
+            Route("/metrics", metrics),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ],
         middleware=[Middleware(SecurityHeaders)],
     )
 
@@ -116,6 +127,22 @@ async def healthz(_request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(look))
     except ForeshockError as error:
         return JSONResponse({"status": "unavailable", "reason": str(error)}, status_code=503)
+
+
+async def readyz(_request: Request) -> Response:
+    """Answer 200 while the whole pipeline does its work, else 503 with what stands still."""
+
+    def look() -> list[str]:
+        with desk.opened(desk.current().store_url) as store:
+            return troubles(store, SystemClock().now(), desk.current().bounds)
+
+    try:
+        found = await run_in_threadpool(look)
+    except ForeshockError as error:
+        found = [str(error)]
+    if found:
+        return JSONResponse({"status": "not ready", "reasons": found}, status_code=503)
+    return JSONResponse({"status": "ready"})
 
 
 def listen(host: str, port: int) -> socket.socket:

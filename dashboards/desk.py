@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.errors import ConfigError
+from monitor.health import Bounds
 from monitor.store import Store
 from monitor.store.database import parse_url
 
@@ -26,6 +27,7 @@ class Desk:
     read_only: bool = False
     analyst: str = "analyst"  # who acknowledges, until a viewer says another name
     refresh_s: float = 5.0
+    bounds: Bounds = field(default_factory=Bounds)  # of /readyz
 
 
 _desk: Desk | None = None

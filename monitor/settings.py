@@ -28,6 +28,7 @@ from monitor.collect.dates import DateRules
 from monitor.collect.source import SourceConfig
 from monitor.domain import Dimension
 from monitor.errors import ConfigError
+from monitor.health import Bounds
 from monitor.notify.port import ChannelConfig
 from monitor.stream import KafkaSettings, LocalStreamSettings
 
@@ -314,14 +315,25 @@ class HeartbeatSettings(Section):
     )
     every_s: float = Field(60.0, gt=0, description="Seconds between two beats.")
     behind_minutes: float = Field(
-        10, gt=0, description="No beat while the decisions are further behind the clock than this."
+        10,
+        gt=0,
+        description="No beat, and not ready (`/readyz`), while the decisions are further behind the "
+        "clock than this.",
     )
     undelivered_minutes: float = Field(
-        15, gt=0, description="No beat while a message that is due has not gone out for this long."
+        15,
+        gt=0,
+        description="No beat, and not ready (`/readyz`), while a message that is due has not gone "
+        "out for this long.",
     )
 
     def address(self) -> str | None:
         return _secret(self.url)
+
+    def bounds(self) -> Bounds:
+        return Bounds(
+            timedelta(minutes=self.behind_minutes), timedelta(minutes=self.undelivered_minutes)
+        )
 
 
 class NotifySettings(Section):

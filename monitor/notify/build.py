@@ -76,9 +76,5 @@ def build_heartbeat(
     url = heartbeat.address()
     if url is None:
         return None
-    every, behind, undelivered = (
-        timedelta(seconds=heartbeat.every_s),
-        timedelta(minutes=heartbeat.behind_minutes),
-        timedelta(minutes=heartbeat.undelivered_minutes),
-    )
-    return Heartbeat(url, every, behind, undelivered, store, wall, metrics)
+    every = timedelta(seconds=heartbeat.every_s)
+    return Heartbeat(url, every, heartbeat.bounds(), store, wall, metrics)

@@ -1,9 +1,7 @@
 """The dead man's heartbeat: an outside monitor hears of us while all is well; people, when it does not.
 
-It beats only while the whole pipeline moves: the alert stage has to have decided, not long ago, on
-everything that was collected up to then, and what was due by then has to have reached people. Where
-collecting, classifying, aggregating, deciding or telling stands still, or this process or its machine does,
-the beats end.
+It beats only while the whole pipeline moves (`monitor.health`). Where collecting, classifying, aggregating,
+deciding or telling stands still, or this process or its machine does, the beats end.
 """
 
 from __future__ import annotations
@@ -15,8 +13,9 @@ import httpx2 as httpx
 
 from monitor.clock import Clock
 from monitor.errors import ConfigError
+from monitor.health import Bounds, troubles
 from monitor.metrics import Metrics
-from monitor.store import Store, outbox, progress
+from monitor.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +29,10 @@ class Heartbeat:
     ----------
     url
         What to GET, as Healthchecks, Dead Man's Snitch and Uptime Kuma give it out. Never logged.
-    every, behind, undelivered
-        Between two beats; how far the decisions may be behind the wall clock; how long a message that is due
-        may wait.
+    every
+        Between two beats.
+    bounds
+        What still counts as well.
 
     Raises
     ------
@@ -44,8 +44,7 @@ class Heartbeat:
         self,
         url: str,
         every: timedelta,
-        behind: timedelta,
-        undelivered: timedelta,
+        bounds: Bounds,
         store: Store,
         wall: Clock,
         metrics: Metrics,
@@ -57,8 +56,7 @@ class Heartbeat:
         if self._url.scheme not in ("http", "https") or not self._url.host:
             raise ConfigError("notify.heartbeat.url: write https://HOST/PATH")
         self.every = every
-        self.behind = behind
-        self.undelivered = undelivered
+        self.bounds = bounds
         self.store = store
         self.wall = wall
         self.metrics = metrics
@@ -75,8 +73,8 @@ class Heartbeat:
         if self._next_at is not None and now < self._next_at:
             return False
         self._next_at = now + self.every
-        if trouble := self._trouble(now):
-            log.warning("no heartbeat: %s", trouble)
+        if found := troubles(self.store, now, self.bounds):
+            log.warning("no heartbeat: %s", "; ".join(found))
             self.metrics.heartbeats.labels("withheld").inc()
             return False
         try:
@@ -87,17 +85,3 @@ class Heartbeat:
             heard = False
         self.metrics.heartbeats.labels("heard" if heard else "unheard").inc()
         return heard
-
-    def _trouble(self, now: datetime) -> str:
-        """Return what stands still, or nothing."""
-        with self.store.read() as connection:
-            decided = progress.load(connection, "alert")
-            due_since = outbox.waits_since(connection)
-        behind = min((now - state.through_at for state in decided.values()), default=None)
-        if behind is None:
-            return "nothing has been decided yet"
-        if behind > self.behind:
-            return f"the decisions are {behind} behind"
-        if due_since is not None and now - due_since > self.undelivered:
-            return f"a message waits for its channel since {due_since:%Y-%m-%d %H:%M} UTC"
-        return ""

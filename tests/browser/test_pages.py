@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -238,3 +240,10 @@ def test_metrics_and_health(board: str) -> None:
     assert "foreshock_alert_span_seconds" in body
     with urllib.request.urlopen(f"{board}/healthz") as answer:
         assert json.load(answer) == {"status": "ok", "as_of": "2026-03-17T15:42:00+00:00"}
+    # The database can be read, and the pipeline has decided nothing for a long time.
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{board}/readyz")
+    assert caught.value.code == 503
+    answered = json.load(caught.value)
+    assert answered["status"] == "not ready"
+    assert any("behind" in reason or "decided" in reason for reason in answered["reasons"])

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from monitor.domain import AlertState, Notification
+from monitor.health import Bounds
 from monitor.metrics import Metrics
 from monitor.notify.alertmanager import webhook_body
 from monitor.notify.channels import ChannelConfig, build_channel
@@ -476,7 +477,7 @@ def test_the_heartbeat_ends_when_decisions_stand_still(tmp_path: Path, receiver:
     store = Store(f"sqlite:///{tmp_path / 'beat.db'}")
     url = f"{receiver.url}secret"
     metrics = Metrics()
-    beats = Heartbeat(url, MINUTE, 10 * MINUTE, HOUR, store, clock, metrics)
+    beats = Heartbeat(url, MINUTE, Bounds(10 * MINUTE, HOUR), store, clock, metrics)
     assert not beats.beat()  # nothing was ever decided
     with store.write() as connection:
         progress.save(connection, Progress("alert", "alerts", 0, through_at=T0))
@@ -502,7 +503,7 @@ route: {channels: [hook], quiet_hours: night, breaks_through: 6}
         step=MINUTE,
     )
     url = f"{receiver.url}beat"
-    beats = Heartbeat(url, MINUTE, 10 * MINUTE, 15 * MINUTE, desk.store, desk.clock, Metrics())
+    beats = Heartbeat(url, MINUTE, Bounds(), desk.store, desk.clock, Metrics())
     desk.heartbeat = beats
     desk.stage = desk.new_stage()
 
