@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.errors import ConfigError, StoreUnavailable
+from monitor.store.migrate import is_known
 
 STORE, LOG, ABOUT = "store.db", "streams.db", "backup.json"
 PAGES = 4_096  # copied at a time
@@ -53,8 +54,9 @@ def back_up(
     StoreUnavailable
         A file stays locked.
     """
-    if not store.is_file():
-        raise ConfigError(f"{store}: no database there; name it by --db or in store.url")
+    for path, setting in ((store, "store.url"), (log, "stream.path")):
+        if not path.is_file():
+            raise ConfigError(f"{path}: nothing there to back up; see {setting}")
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: not empty; name a new folder for each backup")
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +93,12 @@ def restore(folder: Path, store: Path, log: Path, force: bool = False) -> Backup
         about = Backup(**json.loads((folder / ABOUT).read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{folder}: no whole backup ({ABOUT}: {error})") from error
-    _sound(folder / STORE)
+    schema = _sound(folder / STORE)
+    if not is_known(schema):
+        raise ConfigError(
+            f"{folder}: schema {schema}, which this version does not know; restore it with the Foreshock "
+            "that made it, or a newer one"
+        )
     _sound(folder / LOG)
     there = [str(path) for path in (store, log) if path.exists()]
     if there and not force:

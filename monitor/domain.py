@@ -333,6 +333,17 @@ def revision_of(title: str, lead: str) -> str:
     return digest(f"{title}\0{lead}")[:16]
 
 
+def storable(text: str) -> str:
+    """Return a text that every database and JSON take: no NUL, no lone surrogates.
+
+    Examples
+    --------
+    >>> storable("a\\0b")
+    'a\\\\x00b'
+    """
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def digest(text: str) -> str:
     """Return 32 hex digits of BLAKE2b over UTF-8 (lone surrogates are escaped).
 

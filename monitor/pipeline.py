@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from monitor.clock import Clock
-from monitor.domain import DeadItem, DeadReason
+from monitor.domain import DeadItem, DeadReason, storable
 from monitor.errors import FatalError, PoisonError, RetriableError
 from monitor.metrics import Metrics
 from monitor.store import Connection, Store
@@ -261,7 +261,7 @@ class StageLoop:
             reason, detail = DeadReason(error.reason), error.detail
         item = DeadItem(
             reason=reason,
-            detail=detail,
+            detail=storable(detail),
             origin=f"{record.source}@{record.offset}",
             payload=record.value[:PAYLOAD_CHARS].decode("utf-8", "replace"),
             stage=self.spec.name,

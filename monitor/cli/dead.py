@@ -120,6 +120,9 @@ def retry(
     every: _EveryOption = False,
     stage: _StageOption = None,
     reason: _ReasonOption = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what was retried or dropped before.")
+    ] = False,
     by: ByOption = None,
     comment: CommentOption = "",
     config: ConfigOption = None,
@@ -138,24 +141,24 @@ def retry(
         store, now = _opened(settings.store.url)
         broker = open_broker(settings.broker_settings())
         try:
-            found = _wanted(store, ids, every, stage, reason)
+            found = _wanted(store, ids, every, stage, reason, again)
             lost = [letter for letter in found if letter.record is None or letter.stream is None]
-            again = [letter for letter in found if letter not in lost]
+            given = [letter for letter in found if letter not in lost]
             writer = broker.writer()
-            for letter in again:
+            for letter in given:
                 assert letter.stream is not None and letter.record is not None
                 writer.append(letter.stream, [Message(letter.key or letter.id, letter.record)])
             writer.flush()
             writer.close()
             # Marked only now: who is killed in between gives them back twice, which does no harm.
-            _settle(store, again, "retried", by, now, comment)
+            _settle(store, given, "retried", by, now, comment)
         finally:
             broker.close()
             store.close()
     for letter in lost:
         typer.echo(f"{letter.id[:8]}: {_remedy(letter)}", err=True)
-    typer.echo(f"{len(again)} tried again" + (f", {len(lost)} cannot be" if lost else ""))
-    if lost and not again:
+    typer.echo(f"{len(given)} tried again" + (f", {len(lost)} cannot be" if lost else ""))
+    if lost and not given:
         raise typer.Exit(1)
 
 
@@ -204,15 +207,32 @@ def _settle(
 
 
 def _wanted(
-    store: Store, ids: list[str] | None, every: bool, stage: str | None, reason: str | None
+    store: Store,
+    ids: list[str] | None,
+    every: bool,
+    stage: str | None,
+    reason: str | None,
+    again: bool = False,
 ) -> list[DeadLetter]:
-    """Return the letters that a person named, or all that wait and are of a kind."""
+    """Return the letters that a person named, or all that wait and are of a kind.
+
+    Raises
+    ------
+    ConfigError
+        A named one has been dealt with, and it is not to be done ``again``.
+    """
     from monitor.store import dead
 
     if ids:
         if every or stage or reason:
             raise ConfigError("name letters, or say --all, --stage or --reason; not both")
-        return _chosen(store, ids)
+        found = _chosen(store, ids)
+        for letter in found:
+            if letter.state != dead.WAITING and not again:
+                raise ConfigError(
+                    f"{letter.id[:8]} was {letter.state} already; `foreshock dead retry --again` does it anew"
+                )
+        return found
     if not (every or stage or reason):
         raise ConfigError("name letters by their ids, or say --all, --stage or --reason")
     with store.read() as connection:

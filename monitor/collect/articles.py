@@ -17,6 +17,7 @@ from monitor.domain import (
     DeadReason,
     article_id,
     revision_of,
+    storable,
 )
 
 STAGE = "collect"
@@ -105,8 +106,7 @@ def dead_item(
 
 
 def _storable(text: str) -> str:
-    text = text[:MAX_PAYLOAD_CHARS].replace("\0", "\\x00")
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return storable(text[:MAX_PAYLOAD_CHARS])
 
 
 def _dead(raw: RawItem, now: datetime, reason: DeadReason, detail: str) -> DeadItem:

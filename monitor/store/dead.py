@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from monitor.domain import DeadItem, DeadReason, digest, from_micros, to_micros
+from monitor.domain import DeadItem, DeadReason, digest, from_micros, storable, to_micros
 from monitor.store.acts import AuditEntry, audited
 from monitor.store.schema import dead_letters
 from monitor.store.upsert import insert
@@ -48,12 +48,14 @@ def add(connection: Connection, items: Iterable[tuple[DeadItem, Original | None]
             "id": id_,
             "stage": item.stage,
             "reason": item.reason.value,
-            "detail": item.detail,
-            "origin": item.origin,
-            "payload": item.payload.replace("\0", "\\x00"),
+            "detail": storable(item.detail),
+            "origin": storable(item.origin),
+            "payload": storable(item.payload),
             "failed_us": to_micros(item.failed_at),
             "stream": None if original is None else original.stream,
-            "record_key": None if original is None else original.key,
+            "record_key": None
+            if original is None
+            else original.key.encode("utf-8", "surrogatepass"),
             "record": original.value if kept and original is not None else None,
             "state": WAITING,
         }
@@ -115,4 +117,6 @@ def _letter(row: object) -> DeadLetter:
         DeadReason(row.reason),  # type: ignore[attr-defined]
         *(row.detail, row.origin, row.payload, row.stage, from_micros(row.failed_us)),  # type: ignore[attr-defined]
     )
-    return DeadLetter(row.id, item, row.stream, row.record_key, row.record, row.state)  # type: ignore[attr-defined]
+    key = row.record_key  # type: ignore[attr-defined]
+    key = None if key is None else key.decode("utf-8", "surrogatepass")
+    return DeadLetter(row.id, item, row.stream, key, row.record, row.state)  # type: ignore[attr-defined]

@@ -43,6 +43,12 @@ def upgrade(engine: Engine, revision: str = "head", config: Config | None = None
         command.upgrade(config, revision)
 
 
+def is_known(revision: str) -> bool:
+    """Say whether a schema is one of this version's, the newest or one that it can upgrade from."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
 def alembic_config() -> Config:
     """Return Alembic's configuration for the migrations shipped in this package."""
     config = Config()

@@ -362,7 +362,7 @@ dead_letters = Table(
     Column("failed_us", BigInteger, nullable=False),
     # The record itself, where it came from a stream and is not too large: it can be tried again.
     Column("stream", Text),
-    Column("record_key", Text),
+    Column("record_key", LargeBinary),
     Column("record", LargeBinary),
     Column("state", String(8), nullable=False),  # waiting, retried, dropped
     Column("acted_us", BigInteger),

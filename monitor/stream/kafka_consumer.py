@@ -187,7 +187,7 @@ class KafkaReader:
                     stream,
                     number,
                     item.offset,
-                    (item.key or b"").decode(),
+                    (item.key or b"").decode("utf-8", "backslashreplace"),  # not all are ours
                     item.value or b"",
                     item.timestamp,
                 )

@@ -49,6 +49,17 @@ def test_a_letter_is_kept_once_and_whole(store: Store) -> None:
     assert found["news.articles[1]@8"].record is None
 
 
+def test_nothing_in_a_record_keeps_it_from_being_buried(store: Store) -> None:
+    """A database refuses NUL, and no encoding has lone surrogates; the key is given back as it was."""
+    nasty = "a\0b\ud800c"
+    item = replace(ITEM, detail=nasty, origin=f"news.articles[1]@9 {nasty}", payload=nasty)
+    with store.write() as connection:
+        dead.add(connection, [(item, Original(ARTICLES, nasty, b"\0\xff"))])
+        (letter,) = dead.letters(connection)
+    assert (letter.key, letter.record) == (nasty, b"\0\xff")
+    assert letter.item.detail == "a\\x00b\\ud800c"
+
+
 def test_what_was_done_is_listed_no_more_and_goes_after_a_while(store: Store) -> None:
     other = replace(ITEM, origin="news.articles[1]@8")
     with store.write() as connection:
@@ -130,6 +141,12 @@ def test_a_record_is_tried_again_by_a_stage_that_can_read_it(tmp_path: Path) -> 
 
         again = foreshock("retry", letter["id"][:8], "--by", "ann", "--comment", "mended")
         assert again.stdout == "1 tried again\n", again.output
+        run("no title", passed)
+        assert articles.count(store) == 9
+        twice = foreshock("retry", letter["id"])
+        assert twice.exit_code == 2
+        assert "was retried already" in twice.stderr
+        assert foreshock("retry", letter["id"], "--again").stdout == "1 tried again\n"
         run("no title", passed)
         assert articles.count(store) == 9
         assert "ann retried  mended" in foreshock("show", letter["id"]).stdout

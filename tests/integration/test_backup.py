@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,7 +90,17 @@ def test_what_is_no_whole_backup_is_refused_and_nothing_is_overwritten(tmp_path:
     assert "there already" in str(there.exception)
     assert foreshock(tmp_path / "live", "restore", tmp_path / "backup", "--force").exit_code == 0
 
-    data = (tmp_path / "backup" / "store.db").read_bytes()
+    copy = tmp_path / "backup" / "store.db"
+    data = copy.read_bytes()
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    newer = foreshock(tmp_path / "other", "restore", tmp_path / "backup")
+    assert "schema 9999, which this version does not know" in str(newer.exception)
+    assert not (tmp_path / "other" / "store.db").exists()
+    (tmp_path / "live" / "log").rename(tmp_path / "live" / "elsewhere")
+    nothing = foreshock(tmp_path / "live", "backup", tmp_path / "backup-2")
+    assert "nothing there to back up" in str(nothing.exception)
     (tmp_path / "backup" / "store.db").write_bytes(data[: len(data) // 2])
     for folder in (tmp_path / "backup", tmp_path / "nothing"):
         wrong = foreshock(tmp_path / "other", "restore", folder)

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("failed_us", sa.BigInteger(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=True),
-        sa.Column("record_key", sa.Text(), nullable=True),
+        sa.Column("record_key", sa.LargeBinary(), nullable=True),
         sa.Column("record", sa.LargeBinary(), nullable=True),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("acted_us", sa.BigInteger(), nullable=True),
