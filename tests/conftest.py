@@ -28,20 +28,6 @@ settings.register_profile(
 )
 settings.load_profile("foreshock")
 
-# With several workers (`pytest -n 2 --dist loadgroup`) one of them runs all that starts servers, in order;
-# what starts its own beside them says so (`xdist_group`). A file's tests stay together: what they share is
-# made once.
-SERVER_SUITES = ("contract", "integration", "browser", "bench")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            is_server = any(suite in item.path.parts for suite in SERVER_SUITES)
-            group = "servers" if is_server else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 DATABASES = ("sqlite", "postgres")
 
 

@@ -12,7 +12,6 @@ FAULTS = 10
 BACK_S = 15.0
 
 
-@pytest.mark.xdist_group("chaos")  # servers of its own
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
     outcome = chaos(SECONDS, seed=7)
