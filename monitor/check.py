@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.alert.rulebind import load_rules
 from monitor.collect.sources import SOURCES
 from monitor.domain import Company
 from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import load_reference, load_watchlist
 from monitor.errors import ConfigError, ForeshockError
 from monitor.notify.build import load_routing, open_channels
-from monitor.service import world_of
+from monitor.service import rules_of
 from monitor.settings import Settings
 from monitor.stories.risk import RiskPack
 from monitor.stream import LocalStreamSettings, open_broker
@@ -70,7 +69,7 @@ def check_settings(settings: Settings) -> list[str]:
         if settings.watchlist.reference:
             others = load_reference(settings.watchlist.reference, watchlist.companies)
             notes.append(f"reference: {len(others)} companies that are not watched")
-    alert_rules = load_rules(settings.alert.rules, world_of(settings, watched))
+    alert_rules = rules_of(settings, watched)
     notes.append(f"alert rules: {', '.join(dict.fromkeys(rule.name for rule in alert_rules))}")
     rules = RiskPack.load(settings.story.pack).rules
     notes.append(f"risk pack: {len(rules)} rules")

@@ -15,6 +15,7 @@ from monitor.aggregate.stage import AggregateStage
 from monitor.aggregate.weights import Scale, lists_of
 from monitor.alert.rulebind import World, load_rules
 from monitor.alert.rulebook import RuleBook, rule_book
+from monitor.alert.ruleset import RuleSet
 from monitor.alert.story import Names, may_concern
 from monitor.clock import Clock, SystemClock
 from monitor.collect.source import Source
@@ -76,7 +77,7 @@ def open_outside(
         store,
         wall,
         metrics,
-        lambda companies: load_rules(settings.alert.rules, world_of(settings, companies)),
+        lambda companies: rules_of(settings, companies),
         live=clock is None,
     )
     return Outside(
@@ -332,6 +333,17 @@ def rules_in_use(outside: Outside) -> RuleBook:
     path = outside.settings.alert.rules
     world = world_of(outside.settings, outside.companies)
     return rule_book(lambda: load_rules(path, world), path, outside.wall, outside.metrics)
+
+
+def rules_of(settings: Settings, companies: tuple[Company, ...]) -> RuleSet:
+    """Return the alert rules that the settings name, for the companies of a watchlist.
+
+    Raises
+    ------
+    ConfigError
+        Rules, risk pack or relations are wrong, or do not fit the companies.
+    """
+    return load_rules(settings.alert.rules, world_of(settings, companies))
 
 
 def world_of(settings: Settings, companies: tuple[Company, ...]) -> World:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -17,6 +16,7 @@ from monitor.cli.options import (
     ConfigOption,
     DbOption,
     JsonOption,
+    name_of,
     settings_of,
 )
 from monitor.errors import ConfigError
@@ -229,7 +229,7 @@ def _do(
     from monitor.store.acts import ActRefused
 
     store = _store(config, db)
-    who, failed = by or getpass.getuser(), False
+    who, failed = name_of(by), False
     for id_ in _whole_ids(store, ids):
         try:
             with store.write() as connection:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from monitor.cli.options import (
     DbOption,
     JsonOption,
     KafkaOption,
+    name_of,
     settings_of,
     told,
 )
@@ -64,14 +65,10 @@ def list_(
 
         states = (dead.WAITING, dead.RETRIED, dead.DROPPED) if every else (dead.WAITING,)
         moment = None if since is None else since.replace(tzinfo=UTC)
-        store = Store(settings_of(config, db).store.url)
-        try:
-            with store.read() as connection:
-                found = dead.letters(
-                    connection, states, stage=stage, reason=reason, since=moment, limit=limit
-                )
-        finally:
-            store.close()
+        with closing(Store(settings_of(config, db).store.url)) as store, store.read() as connection:
+            found = dead.letters(
+                connection, states, stage=stage, reason=reason, since=moment, limit=limit
+            )
     if as_json:
         typer.echo(json.dumps([_plain(letter) for letter in found], ensure_ascii=False, indent=1))
         return
@@ -94,12 +91,9 @@ def show(
     with told():
         from monitor.store import Store, acts
 
-        store = Store(settings_of(config, db).store.url)
-        try:
+        with closing(Store(settings_of(config, db).store.url)) as store:
             found = _chosen(store, ids or [])
             trails = {letter.id: acts.trail(store, letter.id) for letter in found}
-        finally:
-            store.close()
     if as_json:
         typer.echo(json.dumps([_plain(letter) for letter in found], ensure_ascii=False, indent=1))
         return
@@ -203,7 +197,7 @@ def _settle(
 
     with store.write() as connection:
         for letter in letters:
-            dead.settle(connection, letter, state, by or getpass.getuser(), now, comment)
+            dead.settle(connection, letter, state, name_of(by), now, comment)
 
 
 def _wanted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import ConfigOption, DbOption, JsonOption, settings_of
+from monitor.cli.options import (
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    alert_named,
+    name_of,
+    settings_of,
+)
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -117,7 +123,7 @@ def routes(
 ) -> None:
     """Check the routes file and show its tree, or the routes that an alert takes."""
     from monitor.notify.build import build_path, load_routing, open_channels
-    from monitor.store import Store, alerts, companies
+    from monitor.store import Store, companies
     from monitor.stories.risk import RiskPack
 
     settings = settings_of(config, db)
@@ -135,11 +141,7 @@ def routes(
     store = Store(settings.store.url)
     watched = companies.load(store)
     path = build_path(notify, watched, RiskPack.load(settings.story.pack).families, True)
-    with store.read() as connection:
-        matches = alerts.beginning_with(connection, alert)
-        found = alerts.get(connection, matches[0]) if len(matches) == 1 else None
-    if found is None:
-        raise ConfigError(f"--alert {alert}: {len(matches)} alerts begin with that")
+    found = alert_named(store, alert)
     labels = path.labels(found)
     for label, values in labels.items():
         typer.echo(f"{label}: {', '.join(sorted(values))}")
@@ -181,8 +183,7 @@ def silence_add(
         raise ConfigError(str(error)) from None
     store, now = Store(settings_of(config, db).store.url), SystemClock().now()
     with store.write() as connection:
-        who = by or getpass.getuser()
-        id_ = silences.add(connection, matchers, now, now + span, who, comment, now)
+        id_ = silences.add(connection, matchers, now, now + span, name_of(by), comment, now)
     typer.echo(f"silence {id_} until {now + span:%Y-%m-%d %H:%M} UTC")
 
 

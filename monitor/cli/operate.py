@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -126,12 +127,8 @@ def verify(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption
     from monitor.store import Store
 
     settings = settings_of(config, db)
-    store = Store(settings.store.url)
-    try:
-        with progress_of("articles") as watch:
-            found = compare(store, _kept_from(store, settings), watch)
-    finally:
-        store.close()
+    with closing(Store(settings.store.url)) as store, progress_of("articles") as watch:
+        found = compare(store, _kept_from(store, settings), watch)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=1))
     else:
@@ -158,12 +155,8 @@ def rebuild(config: ConfigOption = None, db: DbOption = None) -> None:
     from monitor.store import Store
 
     settings = settings_of(config, db)
-    store = Store(settings.store.url)
-    try:
-        with progress_of("articles") as watch:
-            rows = anew(store, _kept_from(store, settings), watch)
-    finally:
-        store.close()
+    with closing(Store(settings.store.url)) as store, progress_of("articles") as watch:
+        rows = anew(store, _kept_from(store, settings), watch)
     typer.echo(f"{rows:,} rows written")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from monitor.domain import Alert
     from monitor.settings import Settings
+    from monitor.store import Store
 
 ConfigOption = Annotated[
     Path | None,
@@ -52,6 +55,30 @@ def company_id(names: Mapping[str, str], company: str) -> str:
     if found is None:
         raise ConfigError(f"--company {company}: not on the watchlist of this database")
     return found
+
+
+def alert_named(store: Store, beginning: str) -> Alert:
+    """Return the alert that ``--alert`` names by its id or the beginning.
+
+    Raises
+    ------
+    ConfigError
+        None or several begin with that.
+    """
+    from monitor.errors import ConfigError
+    from monitor.store import alerts
+
+    with store.read() as connection:
+        matches = alerts.beginning_with(connection, beginning)
+        found = alerts.get(connection, matches[0]) if len(matches) == 1 else None
+    if found is None:
+        raise ConfigError(f"--alert {beginning}: {len(matches)} alerts begin with that")
+    return found
+
+
+def name_of(by: str | None) -> str:
+    """Return who does something: who ``--by`` says, else the login name."""
+    return by or getpass.getuser()
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,7 @@ from monitor.cli.options import (
     ConfigOption,
     DbOption,
     JsonOption,
+    name_of,
     settings_of,
     told,
 )
@@ -56,9 +57,7 @@ def promote(
         folder = registry.resolve(bundle).absolute()
         if problems := registry.verify(folder):
             raise BundleError(f"{folder}: {'; '.join(problems)}")
-        _choose(
-            settings, load_bundle(folder), by or getpass.getuser(), comment, wait, rollback=False
-        )
+        _choose(settings, load_bundle(folder), name_of(by), comment, wait, rollback=False)
 
 
 def rollback(
@@ -76,12 +75,8 @@ def rollback(
         from monitor.store import Store, promotions
 
         settings = settings_of(config, db)
-        store = Store(settings.store.url)
-        try:
-            with store.read() as connection:
-                past = promotions.latest(connection, 1_000)
-        finally:
-            store.close()
+        with closing(Store(settings.store.url)) as store, store.read() as connection:
+            past = promotions.latest(connection, 1_000)
         here = [each for each in past if each.configured == configured(settings.model)]
         standing = _standing(
             [each.folder for each in reversed(here)], [e.rollback for e in reversed(here)]
@@ -89,9 +84,7 @@ def rollback(
         if not standing:
             raise ConfigError("nothing to go back to: no bundle has been promoted")
         before = Path(standing[-2]) if len(standing) > 1 else settings.model.bundle
-        _choose(
-            settings, load_bundle(before), by or getpass.getuser(), comment, wait, rollback=True
-        )
+        _choose(settings, load_bundle(before), name_of(by), comment, wait, rollback=True)
 
 
 def status(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
@@ -100,13 +93,9 @@ def status(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption
         from monitor.clock import SystemClock
         from monitor.store import Store, promotions
 
-        store = Store(settings_of(config, db).store.url)
-        try:
-            with store.read() as connection:
-                past = promotions.latest(connection, 10)
-                running = promotions.reports(connection, SystemClock().now())
-        finally:
-            store.close()
+        with closing(Store(settings_of(config, db).store.url)) as store, store.read() as connection:
+            past = promotions.latest(connection, 10)
+            running = promotions.reports(connection, SystemClock().now())
     if as_json:
         found = {
             "promotions": [dataclasses.asdict(each) for each in past],
@@ -152,8 +141,7 @@ def _choose(
     from monitor.store import Store, promotions
 
     clock = SystemClock()
-    store = Store(settings.store.url)
-    try:
+    with closing(Store(settings.store.url)) as store:
         with store.write() as connection:
             number = promotions.promote(
                 connection,
@@ -174,8 +162,6 @@ def _choose(
             if all(state.number >= number for state in running) or time.monotonic() >= until:
                 break
             time.sleep(0.5)
-    finally:
-        store.close()
     for state in running:
         if state.number < number:
             typer.echo(f"{state.holder}: no answer yet, runs {state.model_version}")

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import ConfigOption, DbOption, JsonOption, company_id, settings_of
+from monitor.cli.options import (
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    alert_named,
+    company_id,
+    settings_of,
+)
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from monitor.domain import Alert, ClassifiedArticle
+    from monitor.domain import ClassifiedArticle
     from monitor.settings import Settings
-    from monitor.store import Store
     from monitor.stories.join import Story
 
 
@@ -59,7 +65,7 @@ def stories(
     store = Store(settings.store.url)
     names = {known.id: known.name for known in companies.load(store)}
     key = None if company is None else company_id(names, company)
-    behind = None if alert is None else _alert(store, alert)
+    behind = None if alert is None else alert_named(store, alert)
     if behind is None:
         end = until.replace(tzinfo=UTC) if until else articles.newest(store)
         start = None if end is None else end - timedelta(hours=hours)
@@ -110,17 +116,6 @@ def stories(
             )
     if not found:
         typer.echo("no story of that kind")
-
-
-def _alert(store: Store, beginning: str) -> Alert:
-    from monitor.store import alerts
-
-    with store.read() as connection:
-        ids = alerts.beginning_with(connection, beginning)
-        found = alerts.get(connection, ids[0]) if len(ids) == 1 else None
-    if found is None:
-        raise ConfigError(f"--alert {beginning}: {len(ids)} alerts begin with that")
-    return found
 
 
 def _alerts_of(story: Story, alerts: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,16 +35,12 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
 
         settings = settings_of(config, db)
         days = settings.watchlist.read_again_days
-        store = Store(settings.store.url)
-        try:
-            with store.read() as connection:
-                watched = companies.watched(connection)
-                since = companies.since(connection)
-                waiting = amend.count_of_earlier_watchlists(
-                    connection, watched.number, SystemClock().now() - timedelta(days=days)
-                )
-        finally:
-            store.close()
+        with closing(Store(settings.store.url)) as store, store.read() as connection:
+            watched = companies.watched(connection)
+            since = companies.since(connection)
+            waiting = amend.count_of_earlier_watchlists(
+                connection, watched.number, SystemClock().now() - timedelta(days=days)
+            )
     if as_json:
         found = {
             "number": watched.number,
@@ -82,11 +79,8 @@ def check(
 
         settings = settings_of(config, db)
         new, warnings = _read(file, settings)
-        store = Store(settings.store.url)
-        try:
+        with closing(Store(settings.store.url)) as store:
             old = companies.load(store)
-        finally:
-            store.close()
     before, after = ({company.id: company for company in each} for each in (old, new))
     added = [company for id_, company in after.items() if id_ not in before]
     removed = [company for id_, company in before.items() if id_ not in after]
@@ -132,12 +126,8 @@ def load(file: _FileArgument, config: ConfigOption = None, db: DbOption = None) 
                 "or take the setting out"
             )
         new, warnings = _read(file, settings)
-        store = Store(settings.store.url)
-        try:
-            with store.write() as connection:
-                watched = companies.replace(connection, new, SystemClock().now())
-        finally:
-            store.close()
+        with closing(Store(settings.store.url)) as store, store.write() as connection:
+            watched = companies.replace(connection, new, SystemClock().now())
     for warning in warnings:
         typer.echo(f"warning: {warning}")
     typer.echo(f"watchlist {watched.number}: {len(watched.companies)} companies")
@@ -145,12 +135,11 @@ def load(file: _FileArgument, config: ConfigOption = None, db: DbOption = None) 
 
 def _read(file: Path, settings: Settings) -> tuple[tuple[Company, ...], tuple[str, ...]]:
     """Return what a file says, once everything that speaks of its companies fits it."""
-    from monitor.alert.rulebind import load_rules
     from monitor.entities.watchlist import load_watchlist
-    from monitor.service import world_of
+    from monitor.service import rules_of
 
     watchlist = load_watchlist(file)
-    load_rules(settings.alert.rules, world_of(settings, watchlist.companies))
+    rules_of(settings, watchlist.companies)
     return watchlist.companies, watchlist.warnings
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, upda
 
 from monitor.domain import ClassifiedArticle, to_micros
 from monitor.store.article_rows import (
-    KEYS_PER_QUERY,
     items_of,
     mention_rows,
     newest_readings,
@@ -19,8 +18,6 @@ from monitor.store.article_rows import (
 from monitor.store.articles import get, lock
 from monitor.store.schema import articles, mentions
 from monitor.store.upsert import insert
-
-MAX_NUMBER = 2**31 - 1  # of a watchlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +41,10 @@ def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Am
     """
     unique = newest_readings(items)
     lock(connection)
-    ids = list({id_ for id_, _ in unique})
-    numbers: dict[tuple[str, str], int] = {}
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        columns = (articles.c.id, articles.c.revision, articles.c.watchlist)
-        part = articles.c.id.in_(ids[begin : begin + KEYS_PER_QUERY])
-        for row in connection.execute(select(*columns).where(part)):
-            numbers[(row.id, row.revision)] = row.watchlist
-    later = [key for key, item in unique.items() if item.watchlist > numbers.get(key, MAX_NUMBER)]
+    numbers, newest = revisions(connection, list({id_ for id_, _ in unique}))
+    later = [
+        key for key, item in unique.items() if key in numbers and item.watchlist > numbers[key]
+    ]
     if not later:
         return []
     amended = []
@@ -86,7 +79,6 @@ def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Am
             for each in amended
         ],
     )
-    _, newest = revisions(connection, list({id_ for id_, _ in later}))
     return [
         each
         for each in amended

@@ -138,15 +138,16 @@ def newest_readings(items: Iterable[ClassifiedArticle]) -> dict[tuple[str, str],
 
 def revisions(
     connection: Connection, ids: Sequence[str]
-) -> tuple[set[tuple[str, str]], dict[str, tuple[datetime, str]]]:
-    """Return every stored key of these ids, and the age of each id's current revision."""
-    columns = (articles.c.id, articles.c.revision, articles.c.ingested_us, articles.c.current)
-    known: set[tuple[str, str]] = set()
+) -> tuple[dict[tuple[str, str], int], dict[str, tuple[datetime, str]]]:
+    """Return the watchlist of every stored key of these ids, and the age of each id's current revision."""
+    table = articles.c
+    columns = (table.id, table.revision, table.ingested_us, table.current, table.watchlist)
+    known: dict[tuple[str, str], int] = {}
     current: dict[str, tuple[datetime, str]] = {}
     for begin in range(0, len(ids), KEYS_PER_QUERY):
         part = ids[begin : begin + KEYS_PER_QUERY]
         for row in connection.execute(select(*columns).where(articles.c.id.in_(part))):
-            known.add((row.id, row.revision))
+            known[(row.id, row.revision)] = row.watchlist
             if row.current:
                 current[row.id] = (from_micros(row.ingested_us), row.revision)
     return known, current

@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx2 as httpx
 
-from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, Notification
+from monitor.domain import Alert, AlertState, Evidence, Notification
 from monitor.notify.channels import Channel, ChannelConfig, build_channel
 from monitor.notify.message import render, render_group
+from tests.support import make
 from tests.support.receiver import Receiver
 
 WAIT_S = 20.0
@@ -24,24 +25,7 @@ def alert(event: str = "recall", severity: int = 4, key: str = "acme") -> Alert:
     proof = Evidence(
         "a" * 32, "r", when, "Wire", "Acme recalls", "https://w.example/1", "q", -1.0, ""
     )
-    return Alert(
-        id="al1",
-        fingerprint=f"story|{key}|{event}",
-        kind=AlertKind.STORY,
-        state=AlertState.FIRING,
-        dimension=Dimension.COMPANY,
-        key=key,
-        event=event,
-        severity=severity,
-        title=f"Acme: {event}",
-        started_at=when,
-        updated_at=when,
-        decided_at=when,
-        items=1,
-        publishers=2,
-        details={},
-        evidence=(proof,),
-    )
+    return make.alert(key, event, severity, at=when, id="al1", publishers=2, evidence=(proof,))
 
 
 def over(alert: Alert) -> Alert:

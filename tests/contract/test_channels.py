@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from monitor.domain import Alert, AlertKind, AlertState, Dimension, Evidence, Notification
+from monitor.domain import AlertState, Evidence, Notification
 from monitor.errors import ConfigError
 from monitor.notify.channels import (
     CHANNELS,
@@ -27,6 +27,7 @@ from monitor.notify.channels import (
 )
 from monitor.notify.message import render, render_group
 from monitor.notify.webhook import verify
+from tests.support.make import alert as alert_of
 from tests.support.receiver import Receiver
 
 SECRET = "hush-9f3a"
@@ -203,24 +204,15 @@ def told(state: str = "firing") -> Notification:
     proof = Evidence(
         "a" * 32, "r", when, "Wire", "Acme recalls", "https://w.example/1", "q", -1.0, ""
     )
-    alert = Alert(
-        id="al1",
-        fingerprint="story|acme|recall",
-        kind=AlertKind.STORY,
+    over_at = when + timedelta(hours=1) if state == "resolved" else None
+    alert = alert_of(
+        *("acme", "recall", 4),
+        at=when,
         state=AlertState(state),
-        dimension=Dimension.COMPANY,
-        key="acme",
-        event="recall",
-        severity=4,
-        title="Acme: recall",
-        started_at=when,
-        updated_at=when,
-        decided_at=when,
-        items=1,
+        id="al1",
         publishers=2,
-        details={},
         evidence=(proof,),
-        resolved_at=when + timedelta(hours=1) if state == "resolved" else None,
+        resolved_at=over_at,
     )
     subject, body, payload = render(alert, "new alert", "https://desk.example", "Acme")
     return Notification(7, "key-7", "desk", "al1", subject, body, payload)

@@ -10,35 +10,20 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from monitor.domain import Alert, AlertKind, AlertState, Dimension, digest
+from monitor.domain import Alert, AlertState, digest
 from monitor.store import Store, acts, alerts
 from monitor.store.acts import ActRefused
 from monitor.store.alerts import AlertEvent
 from tests.support.make import T0
+from tests.support.make import alert as alert_of
 
 HOUR = timedelta(hours=1)
 Act = Callable[[Connection, str, str, datetime], None]
 
 
 def alert(name: str = "one", state: AlertState = AlertState.FIRING) -> Alert:
-    return Alert(
-        id=digest(name),
-        fingerprint="story|acme|fraud",
-        kind=AlertKind.STORY,
-        state=state,
-        dimension=Dimension.COMPANY,
-        key="acme",
-        event="fraud",
-        severity=3,
-        title="Acme: fraud",
-        started_at=T0,
-        updated_at=T0,
-        decided_at=T0,
-        items=1,
-        publishers=1,
-        details={},
-        resolved_at=T0 + HOUR if state is AlertState.RESOLVED else None,
-    )
+    over_at = T0 + HOUR if state is AlertState.RESOLVED else None
+    return alert_of(event="fraud", severity=3, state=state, id=digest(name), resolved_at=over_at)
 
 
 def put(store: Store, item: Alert) -> Alert:

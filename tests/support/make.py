@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from monitor.domain import (
+    Alert,
+    AlertKind,
+    AlertState,
     Article,
     ClassifiedArticle,
     DateStatus,
+    Dimension,
     Mention,
     Relevance,
     RiskMatch,
@@ -71,3 +77,35 @@ def classified(
 
 def risk(event: str = "bankruptcy", severity: int = 4, stage: str = "confirmed") -> RiskMatch:
     return RiskMatch(f"{event}-rule", event, severity, stage, f"words of {event}")
+
+
+def alert(
+    key: str = "acme",
+    event: str = "recall",
+    severity: int = 4,
+    *,
+    at: datetime = T0,
+    kind: AlertKind = AlertKind.STORY,
+    state: AlertState = AlertState.FIRING,
+    name: str = "Acme",
+    **fields: Any,
+) -> Alert:
+    """Return an alert on a company that fires since ``at``; ``fields`` are others of it."""
+    found = Alert(
+        id=digest(f"{kind}{key}{event}{at}"),
+        fingerprint=f"{kind.value}|{key}|{event}",
+        kind=kind,
+        state=state,
+        dimension=Dimension.COMPANY,
+        key=key,
+        event=event,
+        severity=severity,
+        title=f"{name}: {event}",
+        started_at=at,
+        updated_at=at,
+        decided_at=at,
+        items=1,
+        publishers=1,
+        details={},
+    )
+    return replace(found, **fields)

@@ -12,10 +12,8 @@ from monitor.domain import (
     AlertKind,
     AlertState,
     Company,
-    Dimension,
     Evidence,
     Notification,
-    digest,
 )
 from monitor.metrics import Metrics
 from monitor.notify.delivery import Delivery
@@ -31,6 +29,7 @@ from monitor.store.alerts import AlertEvent
 from monitor.stream.codec import AlertChange
 from monitor.stream.port import Record
 from tests.support.make import T0
+from tests.support.make import alert as alert_of
 
 COMPANIES = (
     Company("acme", "Acme", sector="Lamps", groups=("rates",)),
@@ -182,21 +181,12 @@ def alert(
 ) -> Alert:
     name = {each.id: each.name for each in COMPANIES}.get(key, key)
     proof = Evidence("a" * 32, "r", at, "Wire", f"{name}: {event}", None, "q", -0.8, "")
-    return Alert(
-        id=digest(f"{kind}{key}{event}{at}"),
-        fingerprint=f"{kind.value}|{key}|{event}",
+    return alert_of(
+        *(key, event, severity),
+        at=at,
         kind=kind,
         state=state,
-        dimension=Dimension.COMPANY,
-        key=key,
-        event=event,
-        severity=severity,
-        title=f"{name}: {event}",
-        started_at=at,
-        updated_at=at,
-        decided_at=at,
-        items=1,
-        publishers=1,
+        name=name,
         details={"rule": event},
         evidence=(proof,),
     )
