@@ -21,6 +21,7 @@ from monitor.collect.source import SourceError
 from monitor.domain import DeadReason
 
 MAX_LINE_BYTES = 1 << 20
+MAX_FIELD_CHARS = 1 << 17
 MAX_RECORD_LINES = 100
 _SHOWN_BYTES = 2_000
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -179,12 +180,19 @@ def _quoted(
 def split(text: str) -> list[str] | Torn | None:
     """Return the fields of one record, ``None`` when a quoted field is still open at its end."""
     try:
-        return next(csv.reader([text], strict=True))
+        fields = next(csv.reader([text], strict=True))
     except csv.Error as error:
         if str(error) == _OPEN_QUOTE:
             return None
-        reason = DeadReason.TOO_LARGE if "field limit" in str(error) else DeadReason.TORN_ROW
-        return Torn(0, reason, str(error), text)
+        if "field limit" not in str(error):
+            return Torn(0, DeadReason.TORN_ROW, str(error), text)
+        fields = [text]
+    # The reader's own limit is the whole process's, and others set it too.
+    longest = max(map(len, fields), default=0)
+    if longest > MAX_FIELD_CHARS:
+        detail = f"a field of {longest:,} characters; the most is {MAX_FIELD_CHARS:,}"
+        return Torn(0, DeadReason.TOO_LARGE, detail, text)
+    return fields
 
 
 def _checked(line: Line, fields: list[str] | Torn, width: int) -> Row | Torn:
