@@ -16,11 +16,28 @@ class Clock(Protocol):
         ...
 
 
+class WallClock(Clock, Protocol):
+    """The time of the world, which may be kept elsewhere."""
+
+    def follow(self) -> None:
+        """Compare with where it is kept, now and then. Called often, and not within a transaction.
+
+        Raises
+        ------
+        RetriableError
+            Where it is kept is away; the time goes on.
+        """
+        ...
+
+
 class SystemClock:
-    """The wall clock."""
+    """The clock of this machine."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def follow(self) -> None:
+        """Do nothing: the operating system keeps it."""
 
 
 class AcceleratedClock:

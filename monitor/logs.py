@@ -17,6 +17,9 @@ QUIET = (
     "trafilatura",
     "alembic",
 )
+# What a record may say besides: which stage, the article or alert that it is about (see `monitor.traces`),
+# the alert that came of it, and the channel of a message.
+FIELDS = ("stage", "trace", "alert", "channel")
 
 
 def set_up(level: str, form: str) -> None:
@@ -31,17 +34,19 @@ def set_up(level: str, form: str) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record; line breaks and control characters inside messages are escaped."""
+    """One line a record, its trace at the end; what could forge a line is escaped."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return one_line(super().formatMessage(record))
+        line = one_line(super().formatMessage(record))
+        trace = getattr(record, "trace", None)
+        return line if trace is None else f"{line} [{one_line(trace)}]"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: at, level, logger, message, and stage where there is one."""
+    """One JSON object a record: at, level, logger, message, and what there is of `FIELDS`."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -50,8 +55,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if stage := getattr(record, "stage", None):
-            fields["stage"] = stage
+        fields |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)

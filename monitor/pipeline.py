@@ -26,6 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from monitor.clock import Clock
@@ -37,6 +38,7 @@ from monitor.store import dead as dead_letters
 from monitor.store.dead import Original
 from monitor.stream.codec import ALERT, ARTICLE, CLASSIFIED, DEAD, Codec
 from monitor.stream.port import Broker, Message, Partition, Record, StreamReader
+from monitor.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,8 @@ class Effects:
     after: Callable[[], None] | None = None
     idle_s: float = 0.0  # a stage at the head: how long until its next turn
     done: bool = False  # a stage at the head: there will be no more turns
+    # Key of an output: the article that it is from.
+    causes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stage(Protocol):
@@ -125,6 +129,8 @@ class StageLoop:
         Set from elsewhere to end the loop after the batch in hand.
     before
         Called before every turn: what a stage knows may have changed.
+    traces
+        Told what has all its effects.
     """
 
     def __init__(
@@ -137,6 +143,7 @@ class StageLoop:
         metrics: Metrics,
         stop: threading.Event,
         before: Callable[[], None] = lambda: None,
+        traces: Traces | None = None,
     ) -> None:
         self.spec = spec
         self.stage = stage
@@ -146,6 +153,7 @@ class StageLoop:
         self.metrics = metrics
         self.stop = stop
         self.before = before
+        self.traces = traces or Traces()
 
     def run(self) -> None:
         """Run until stopped, or until a head stage has no more turns."""
@@ -182,11 +190,15 @@ class StageLoop:
     ) -> Effects | None:
         """Give the stage a turn without records: all turns of a head, and what only time makes due."""
         self._patiently(self.before, reader)
+        began_ns = time.time_ns()
         effects = self._patiently(lambda: self.stage.process(()), reader)
-        if effects is not None:
-            done = self._patiently(lambda: self._apply(effects, append, flush), reader)
-            return effects if done else None
-        return None
+        if effects is None:
+            return None
+        if not self._patiently(lambda: self._apply(effects, append, flush), reader):
+            return None
+        out = [m.key for name, batch in effects.outputs.items() if name != DEADS for m in batch]
+        self.traces.passed(self.spec.name, out, began_ns, time.time_ns(), effects.causes)
+        return effects
 
     def _turn(
         self, records: Sequence[Record], append: Append, flush: Flush, reader: StreamReader
@@ -194,6 +206,7 @@ class StageLoop:
         """Steps 2 to 7 for one batch; ``False`` when stopped before the batch was done."""
         self._patiently(self.before, reader)
         self.metrics.records.labels(self.spec.name).inc(len(records))
+        began_ns = time.time_ns()
         with self.metrics.batches.labels(self.spec.name).time():
             inputs, undecodable = self._decode(records)
             failed = self._patiently(lambda: self._batch(inputs, append, flush), reader)
@@ -204,6 +217,8 @@ class StageLoop:
                 return False
         offsets = next_offsets(records)
         self._patiently(lambda: reader.commit(offsets), reader)
+        keys = (record.key for record in records)
+        self.traces.passed(self.spec.name, keys, began_ns, time.time_ns())
         return True
 
     def _decode(self, records: Sequence[Record]) -> tuple[list[Input], list[Dead]]:
@@ -276,7 +291,7 @@ class StageLoop:
         items = [item for item, _ in dead]
         append(DEADS, [Message(item.origin, DEAD.encode(item)) for item in items])
         flush()
-        tell_dead(self.metrics, self.spec.name, items)
+        tell_dead(self.metrics, self.spec.name, items, [original.key for _, original in dead])
         return True
 
     def _patiently(self, work: Callable[[], T], reader: StreamReader | None) -> T | None:
@@ -328,13 +343,14 @@ Append = Callable[[str, Sequence[Message]], None]
 Flush = Callable[[], None]
 
 
-def tell_dead(metrics: Metrics, stage: str, dead: Sequence[DeadItem]) -> None:
-    """Count and log items that are in ``news.dead`` now."""
-    for item in dead:
+def tell_dead(
+    metrics: Metrics, stage: str, dead: Sequence[DeadItem], keys: Sequence[str] = ()
+) -> None:
+    """Count and log items that are in ``news.dead`` now; ``keys`` are those of their records."""
+    for item, key in zip_longest(dead, keys):
         metrics.dead.labels(stage, item.reason.value).inc()
-        log.warning(
-            "dead: %s: %s: %s", item.origin, item.reason, item.detail, extra={"stage": stage}
-        )
+        about = {"stage": stage} if key is None else {"stage": stage, "trace": key}
+        log.warning("dead: %s: %s: %s", item.origin, item.reason, item.detail, extra=about)
 
 
 def next_offsets(records: Sequence[Record]) -> dict[Partition, int]:

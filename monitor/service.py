@@ -17,21 +17,23 @@ from monitor.alert.rulebind import World, load_rules
 from monitor.alert.rulebook import RuleBook, rule_book
 from monitor.alert.ruleset import RuleSet
 from monitor.alert.story import Names, may_concern
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock, WallClock
 from monitor.collect.source import Source
 from monitor.collect.sources import open_source
 from monitor.collect.stage import CollectStage
 from monitor.domain import Company
 from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import Watchlist, load_reference
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, RetriableError
 from monitor.metrics import Metrics
 from monitor.pipeline import STAGES, Closes, Stage, StageLoop
 from monitor.schedule import Housekeeping, Retention
 from monitor.settings import Settings
 from monitor.store import Store
+from monitor.store.clock import wall_clock
 from monitor.stream import open_broker
 from monitor.stream.port import Broker
+from monitor.traces import Traces, open_traces
 from monitor.watching import Watching
 
 if TYPE_CHECKING:
@@ -51,10 +53,11 @@ class Outside:
     broker: Broker
     store: Store
     clock: Clock
-    wall: Clock
+    wall: WallClock
     metrics: Metrics
     holder: str
     watching: Watching
+    traces: Traces
 
     @property
     def companies(self) -> tuple[Company, ...]:
@@ -70,7 +73,7 @@ def open_outside(
     streams = {spec.reads for spec in STAGES.values() if spec.reads}
     streams |= {name for spec in STAGES.values() for name in spec.writes}
     broker.create({name: settings.stream.partitions for name in sorted(streams)})
-    wall = SystemClock()
+    wall = wall_clock(store)
     metrics = metrics or Metrics()
     watching = Watching(
         settings.watchlist,
@@ -89,6 +92,7 @@ def open_outside(
         metrics=metrics,
         holder=f"{socket.gethostname()}:{os.getpid()}",
         watching=watching,
+        traces=open_traces(settings.traces.endpoint, settings.traces.ratio),
     )
 
 
@@ -169,11 +173,15 @@ class Service:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(30)
-        for stage in self.stages.values():
+        for name, stage in self.stages.items():
             if isinstance(stage, Closes):
-                stage.close()
+                try:
+                    stage.close()
+                except RetriableError as error:
+                    log.warning("stage %s: %s; others take over when its lease ends", name, error)
         if self._housekeeping is not None:
             self._housekeeping.close()
+        self.outside.traces.close()
         self.outside.broker.close()
         self.outside.store.close()
 
@@ -188,6 +196,7 @@ class Service:
             outside.metrics,
             self.stop,
             lambda: self._follow(name),
+            outside.traces,
         )
         try:
             loop.run()
@@ -200,7 +209,8 @@ class Service:
             self.running.discard(name)
 
     def _follow(self, name: str) -> None:
-        """Let a stage have the watchlist of now, in its own thread and between two of its turns."""
+        """Let a stage have time and watchlist of now, in its own thread and between two of its turns."""
+        self.outside.wall.follow()
         watched = self.outside.watching.refresh()
         if watched.number == self._watchlists[name]:
             return

@@ -366,6 +366,18 @@ class LogSettings(Section):
     format: Literal["text", "json"] = Field("text", description="`json` for machines.")
 
 
+class TraceSettings(Section):
+    """Where traces go (OpenTelemetry); to the log alone by default. Needs ``foreshock[otel]``."""
+
+    endpoint: str | None = Field(
+        None,
+        description="URL of an OTLP collector over HTTP, as `http://127.0.0.1:4318/v1/traces`.",
+    )
+    ratio: float = Field(
+        0.1, ge=0, le=1, description="Share of the articles that are traced; alerts all are."
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -386,6 +398,7 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings(**{})
     web: WebSettings = WebSettings(**{})
     log: LogSettings = LogSettings(**{})
+    traces: TraceSettings = TraceSettings(**{})
 
     @classmethod
     def settings_customise_sources(

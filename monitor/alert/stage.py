@@ -8,6 +8,7 @@ they may change between two turns, and never in a replay.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ from monitor.store.alerts import AlertEvent
 from monitor.store.progress import Progress
 from monitor.stream.codec import ALERT, AlertChange
 from monitor.stream.port import Broker, Message
+
+log = logging.getLogger(__name__)
 
 STAGE = "alert"
 LEASE_S = 15.0
@@ -87,6 +90,11 @@ class AlertStage:
         self.book, self.names = book, names
         self._surging = Surging(names, self.metrics)
 
+    def close(self) -> None:
+        """Let another process decide at once."""
+        with self.store.write() as connection:
+            leases.release(connection, STAGE, self.holder)
+
     def process(self, batch: Sequence[Input]) -> Effects:
         with self.store.write() as connection:
             if not leases.hold(connection, STAGE, self.holder, self.wall.now(), LEASE_S):
@@ -105,6 +113,9 @@ class AlertStage:
         idle = not ready and not passed and silent_until is None
 
         def write(connection: Connection) -> None:
+            # A process that stood still since may find that another decides by now.
+            if not leases.hold(connection, STAGE, self.holder, self.wall.now(), LEASE_S):
+                return
             # Surges wait until no signal is left before the watermark: a story alert explains a surge.
             self._signals(connection, ready, mark)
             if mark and silent_until:
@@ -122,6 +133,7 @@ class AlertStage:
         return Effects(
             write=None if idle else write,
             outputs=relay.outputs,
+            causes=relay.causes,
             after=relay.after,
             idle_s=0.0 if more or not idle else IDLE_S,
         )
@@ -162,20 +174,25 @@ class AlertStage:
     def _relay(self) -> Effects:
         with self.store.read() as connection:
             events = alerts.unrelayed(connection, 200)
-            messages = []
-            for seq, alert_id, change, at_us in events:
-                alert = alerts.get(connection, alert_id)
+            messages, told = [], []
+            for event in events:
+                alert = alerts.get(connection, event.alert_id)
                 if alert is not None:
-                    body = AlertChange(seq, change, at_us, alert)
-                    messages.append(Message(alert_id, ALERT.encode(body)))
+                    body = AlertChange(event.seq, event.change, event.at_us, alert)
+                    messages.append(Message(alert.id, ALERT.encode(body)))
+                    told.append((event, alert.title))
         if not events:
             return Effects()
 
         def after() -> None:
             with self.store.write() as connection:
-                alerts.mark_relayed(connection, [event[0] for event in events])
+                alerts.mark_relayed(connection, [event.seq for event in events])
+            for event, title in told:
+                about = {"trace": event.article_id or event.alert_id, "alert": event.alert_id}
+                log.info("alert %s: %s", event.change, title, extra={"stage": STAGE, **about})
 
-        return Effects(outputs={ALERTS: messages}, after=after)
+        causes = {event.alert_id: event.article_id for event in events if event.article_id}
+        return Effects(outputs={ALERTS: messages}, causes=causes, after=after)
 
     # Story alerts ---------------------------------------------------------------------------------
 

@@ -190,6 +190,8 @@ class Delivery:
             created_at = outbox.settle(connection, notification.id, state, reason, now)
         self.metrics.notifications.labels(state).inc()
         if state == outbox.SENT:
+            about = {"trace": notification.alert_id, "channel": notification.channel}
+            log.info("told: %s", notification.subject, extra={"stage": "notify", **about})
             self.metrics.spans.labels("notify").observe(
                 max(0.0, (now - created_at).total_seconds())
             )

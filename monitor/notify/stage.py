@@ -24,7 +24,7 @@ from monitor.store import Connection, Store, leases, outbox
 from monitor.stream.codec import AlertChange
 
 STAGE = "notify"
-LEASE_S = 60.0
+LEASE_S = 30.0
 TICK = timedelta(seconds=1)  # how often it is looked whether time alone has made something due
 REMIND_EVERY = timedelta(seconds=15)
 
@@ -86,8 +86,10 @@ class NotifyStage:
         return Effects(write=write if wanted else None, after=after)
 
     def close(self) -> None:
-        """Begin no other message, and wait for those that are on their way."""
+        """Begin no other message, wait for those that are on their way, and let another process send."""
         self.delivery.close()
+        with self.store.write() as connection:
+            leases.release(connection, STAGE, self.holder)
 
     def _tick(self, routing: Routing, at_once: bool) -> None:
         """Do what time makes due: one process at a time does."""

@@ -261,11 +261,22 @@ def fired_with(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     return {row.alert_id: row.article_id for row in connection.execute(query)}
 
 
-def unrelayed(connection: Connection, limit: int) -> list[tuple[int, str, str, int]]:
-    """Return (seq, alert id, change, at_us) of events that the `alerts` stream does not have yet."""
+@dataclass(frozen=True, slots=True)
+class Unrelayed:
+    """Something that happened to an alert and that the `alerts` stream does not have yet."""
+
+    seq: int
+    alert_id: str
+    change: str
+    at_us: int
+    article_id: str | None  # which made it happen
+
+
+def unrelayed(connection: Connection, limit: int) -> list[Unrelayed]:
+    """Return what is to be relayed, oldest first."""
     query = select(alert_events).where(alert_events.c.relayed.is_(False))
     rows = connection.execute(query.order_by(alert_events.c.seq).limit(limit))
-    return [(row.seq, row.alert_id, row.change, row.at_us) for row in rows]
+    return [Unrelayed(row.seq, row.alert_id, row.change, row.at_us, row.article_id) for row in rows]
 
 
 def mark_relayed(connection: Connection, seqs: Sequence[int]) -> None:

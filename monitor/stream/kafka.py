@@ -72,6 +72,9 @@ class KafkaBroker:
             "max.message.bytes": str(2 * MAX_VALUE_BYTES),
             "retention.ms": str(int(settings.retention_days * _DAY_MS)),
             "min.insync.replicas": "2" if replicas >= 3 else "1",
+            # Of the broker's clock: a writer whose own is wrong would be refused, or its records would be
+            # deleted at once for their age.
+            "message.timestamp.type": "LogAppendTime",
         }
         topics = {
             settings.topic_prefix + stream: {

@@ -160,12 +160,12 @@ def test_events_wait_until_they_are_relayed(store: Store) -> None:
             alerts.record_event(connection, digest("one"), AlertEvent(T0, change, "foreshock"))
     with store.read() as connection:
         waiting = alerts.unrelayed(connection, 2)
-    assert [event[2] for event in waiting] == ["fired", "escalated"]
+    assert [event.change for event in waiting] == ["fired", "escalated"]
 
     with store.write() as connection:
-        alerts.mark_relayed(connection, [event[0] for event in waiting])
+        alerts.mark_relayed(connection, [event.seq for event in waiting])
     with store.read() as connection:
-        assert [event[2] for event in alerts.unrelayed(connection, 9)] == ["resolved"]
+        assert [event.change for event in alerts.unrelayed(connection, 9)] == ["resolved"]
     assert [each.change for each in alerts.history(store, digest("one"))] == [
         "fired",
         "escalated",
