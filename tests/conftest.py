@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 
 from monitor.store import Store
 from tests.support.alertmanager import alertmanager
-from tests.support.kafka import kafka
+from tests.support.kafka import fragile, kafka
 from tests.support.postgres import postgres, postgres_server
 from tests.support.receiver import receiver
 
-__all__ = ["alertmanager", "kafka", "postgres", "postgres_server", "receiver"]
+__all__ = ["alertmanager", "fragile", "kafka", "postgres", "postgres_server", "receiver"]
 
 # Examples touch real files and two cores are shared: the clock of one example says nothing. CI looks at the
 # same examples each time, so that a run says something of the change; developers' runs look further.

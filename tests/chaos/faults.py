@@ -11,8 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.chaos.surroundings import Disk, ProcessClock
 from tests.support.kafka import KafkaServer
 from tests.support.postgres import PostgresServer
+
+# Database or broker were away while it started; its supervisor starts it again.
+UNAVAILABLE = 3
+ROOT = Path(__file__).parents[2]
+HOUR_S = 3_600
+JUMPS_S = (-48 * HOUR_S, -2 * HOUR_S, -300, 300, 2 * HOUR_S, 48 * HOUR_S)
 
 
 class Worker:
@@ -24,9 +31,11 @@ class Worker:
         self.number = number
         self.config = config
         self.log = log
-        self.environment = dict(environment)
+        self.clock = ProcessClock(log.with_suffix(".clock"))
+        self.environment = {**environment, **self.clock.environment()}
         self.process: subprocess.Popen[bytes] | None = None
         self.ended: Counter[int] = Counter()  # exit codes that nobody had asked for
+        self.last_words: list[str] = []  # of endings that nobody expects
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -35,7 +44,7 @@ class Worker:
                     *(
                         sys.executable,
                         "-m",
-                        "monitor.cli",
+                        "tests.chaos.worker",
                         "pipeline",
                         "--config",
                         str(self.config),
@@ -45,13 +54,17 @@ class Worker:
                 stdout=log,
                 stderr=log,
                 env=self.environment,
+                cwd=ROOT,
                 start_new_session=True,
             )
 
     def look(self) -> None:
         """Start it again if it ended by itself."""
         if self.process is not None and (code := self.process.poll()) is not None:
+            self.clock.forget(self.process.pid)
             self.ended[code] += 1
+            if code != UNAVAILABLE:
+                self.last_words.append(self.log.read_text(errors="replace")[-3_000:])
             self.start()
 
     def end(self, number: signal.Signals) -> None:
@@ -64,6 +77,7 @@ class Worker:
                 self.process.kill()
                 self.process.wait()
                 self.ended[-9] += 1  # did not drain in time
+            self.clock.forget(self.process.pid)
             self.process = None
 
     def signal(self, number: signal.Signals) -> None:
@@ -75,12 +89,20 @@ class Faults:
     """A seeded schedule of faults over what they are done to."""
 
     def __init__(
-        self, seed: int, workers: list[Worker], kafka: KafkaServer, postgres: PostgresServer
+        self,
+        seed: int,
+        workers: list[Worker],
+        kafka: KafkaServer,
+        postgres: PostgresServer,
+        kafka_disk: Disk,
+        postgres_disk: Disk,
     ) -> None:
         self.chance = random.Random(seed)
         self.workers = workers
         self.kafka = kafka
         self.postgres = postgres
+        self.kafka_disk = kafka_disk
+        self.postgres_disk = postgres_disk
         self.done: Counter[str] = Counter()
         self._kinds: tuple[Callable[[], None], ...] = (
             self.kill_worker,
@@ -93,6 +115,10 @@ class Faults:
             self.kill_database,
             self.freeze_database,
         )
+        if all(worker.clock.library for worker in workers):
+            self._kinds += (self.set_clock, self.set_clock)
+        if kafka_disk.mounted and postgres_disk.mounted:
+            self._kinds += (self.fill_broker_disk, self.fill_database_disk)
 
     def one(self) -> str:
         """Do one fault, and put it right again; return its name."""
@@ -157,3 +183,28 @@ class Faults:
         self.postgres.freeze()
         self.pause(2, 8)
         self.postgres.thaw()
+
+    def set_clock(self) -> None:
+        """One process believes in another time for a while: minutes, hours or days before or after."""
+        worker = self.chance.choice(self.workers)
+        worker.clock.set(self.chance.choice(JUMPS_S))
+        self.pause(2, 8)
+        worker.clock.right()
+
+    def fill_broker_disk(self) -> None:
+        """The broker ends itself when it cannot write; there is room again, and it is started again."""
+        self.kafka_disk.fill()
+        self.pause(2, 8)
+        self.kafka_disk.free()
+        if not self.kafka.running():
+            self.kafka.kill()
+            self.kafka.start()
+
+    def fill_database_disk(self) -> None:
+        """The database refuses what needs room; it restarts or ends where its log cannot be written."""
+        self.postgres_disk.fill()
+        self.pause(2, 8)
+        self.postgres_disk.free()
+        if not self.postgres.running():
+            self.postgres.kill()
+            self.postgres.start()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,61 +12,9 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from monitor.errors import ConfigError, StreamUnavailable
 from monitor.stream import KafkaSettings, open_broker
-from monitor.stream.port import Message, Partition, Record, StreamReader, StreamWriter
+from monitor.stream.port import Message, Partition
 from tests.support.kafka import SASL_PASSWORD, SASL_USER, KafkaServer
-
-_WAIT_S = 20.0
-
-
-@pytest.fixture
-def fragile(kafka: KafkaServer) -> Iterator[KafkaServer]:
-    """The broker, for a test that breaks it; it is put right again afterwards."""
-    yield kafka
-    kafka.thaw()
-    if not kafka.running():
-        kafka.start()
-
-
-def settings_of(bootstrap: str, **changes: object) -> KafkaSettings:
-    defaults: dict[str, object] = {
-        "topic_prefix": f"{uuid.uuid4().hex[:12]}.",
-        "session_timeout_s": 2.0,
-        "delivery_timeout_s": 2.0,
-        "connect_timeout_s": 2.0,
-    }
-    return KafkaSettings(bootstrap, **(defaults | changes))  # type: ignore[arg-type]
-
-
-def append_until_taken(writer: StreamWriter, messages: Sequence[Message]) -> int:
-    """Append as a stage does: again, until it is durable. Returns how often it failed."""
-    failures = 0
-    deadline = time.monotonic() + _WAIT_S
-    while True:
-        try:
-            writer.append("s", messages)
-            writer.flush()
-            return failures
-        except StreamUnavailable:
-            failures += 1
-            time.sleep(0.2)
-            assert time.monotonic() < deadline
-
-
-def read_all(reader: StreamReader, keys: int, last: int) -> list[Record]:
-    """Poll until the last number of every key has come."""
-    records: list[Record] = []
-    finished: set[str] = set()
-    deadline = time.monotonic() + _WAIT_S
-    while len(finished) < keys:
-        assert time.monotonic() < deadline, f"{len(records)} records"
-        try:
-            new = reader.poll(500, 0.2)
-        except StreamUnavailable:
-            time.sleep(0.2)
-            continue
-        records += new
-        finished |= {record.key for record in new if int(record.value) == last}
-    return records
+from tests.support.streams import WAIT_S, append_until_taken, read_all, settings_of
 
 
 def test_nothing_listens() -> None:
@@ -154,7 +100,7 @@ def test_a_broker_killed_amid_appends_loses_nothing(fragile: KafkaServer) -> Non
 
     thread = threading.Thread(target=append)
     thread.start()
-    assert acknowledged.wait(_WAIT_S)
+    assert acknowledged.wait(WAIT_S)
     fragile.kill()
     time.sleep(3.0)  # longer than the watchdog
     fragile.start()
@@ -185,7 +131,7 @@ def test_a_frozen_broker_is_an_outage_and_then_none(fragile: KafkaServer) -> Non
             writer.flush()
         assert time.monotonic() - started < 12
         with pytest.raises(StreamUnavailable):
-            while time.monotonic() - started < _WAIT_S:
+            while time.monotonic() - started < WAIT_S:
                 reader.poll(10, 1.0)
     finally:
         fragile.thaw()

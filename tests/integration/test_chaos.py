@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chaos.faults import UNAVAILABLE
 from tests.chaos.outage import recovery
 from tests.chaos.run import chaos
 
@@ -19,8 +20,7 @@ def test_nothing_is_lost_or_doubled_under_faults() -> None:
     assert sum(outcome.faults.values()) >= FAULTS
     assert outcome.accepted > 1_000
     assert outcome.told_twice <= sum(outcome.faults.values())
-    # 3: the database or the broker was away while it started; the supervisor starts it again.
-    assert set(outcome.crashes) <= {3}
+    assert set(outcome.crashes) <= {UNAVAILABLE}
 
 
 @pytest.mark.slow

@@ -144,6 +144,15 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     server.stop()
 
 
+@pytest.fixture
+def fragile(kafka: KafkaServer) -> Iterator[KafkaServer]:
+    """The broker, for a test that breaks it; it is put right again afterwards."""
+    yield kafka
+    kafka.thaw()
+    if not kafka.running():
+        kafka.start()
+
+
 def require_kafka() -> None:
     """Skip the test where no broker can be started; in CI, fail."""
     for tool in ("java", "openssl"):

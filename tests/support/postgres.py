@@ -15,7 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,16 +28,18 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 # One that is killed has to keep what it has committed; the machine lives on.
-SAFE = {"fsync": "off", "full_page_writes": "off"}
+SAFE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "64MB", "min_wal_size": "32MB"}
 
 
 class PostgresServer:
-    """One server on a free port of 127.0.0.1, with its files in a temporary folder."""
+    """One server on a free port of 127.0.0.1, with its files in a temporary folder (inside ``parent``)."""
 
-    def __init__(self, bindir: Path, settings: Mapping[str, str] = FAST) -> None:
+    def __init__(
+        self, bindir: Path, settings: Mapping[str, str] = FAST, parent: Path | None = None
+    ) -> None:
         self.bindir = bindir
         self._settings = settings
-        self.folder = Path(tempfile.mkdtemp(prefix="foreshock-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="foreshock-postgres-", dir=parent))
         self.port = _free_port()
         self._user = _unprivileged_user()
         if self._user:
@@ -87,27 +90,33 @@ class PostgresServer:
     def kill(self) -> None:
         """Kill -9, with all that it has started; what it has committed is in its log."""
         if self._process is not None:
-            for pid in self.processes():
-                os.kill(pid, signal.SIGKILL)
+            self._signal(self.processes(), signal.SIGKILL)
             self._process.wait(timeout=30)
             self._process = None
 
     def freeze(self) -> None:
         """Stop it and all that it has started, their connections open."""
-        for pid in self.processes():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(self.processes(), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for pid in reversed(self.processes()):
-            os.kill(pid, signal.SIGCONT)
+        self._signal(reversed(self.processes()), signal.SIGCONT)
+
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def processes(self) -> list[int]:
         """Return the server's process id, then those of what it has started."""
-        if self._process is None:
+        if self._process is None or not self.running():
             return []
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
+
+    @staticmethod
+    def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(pid, number)
 
     def remove(self) -> None:
         self.stop()
