@@ -21,8 +21,9 @@ next stage reads, and commits its offsets last (`monitor/pipeline.py`). A crash 
 repeated work changes nothing, since every effect has a key. A burst is never dropped: collecting pauses
 (`[stream] max_backlog`), and the board says how far it is behind.
 
-`bash tests/run chaos --seconds 1200 --seed 1` kills, stops and freezes broker, database and processes for
-as long as you like, and counts afterwards; the same seed makes the same faults. `bash tests/run chaos
+`bash tests/run chaos --seconds 1200 --seed 1` kills, stops and freezes broker, database and processes, fills
+the disks of the servers and sets the clocks of processes, for as long as you like, and counts afterwards; the
+same seed makes the same faults. `bash tests/run chaos
 --outage 60` measures how soon work goes on after a long outage.
 """
 
