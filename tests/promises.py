@@ -24,7 +24,8 @@ repeated work changes nothing, since every effect has a key. A burst is never dr
 `bash tests/run chaos --seconds 1200 --seed 1` kills, stops and freezes broker, database and processes, fills
 the disks of the servers and sets the clocks of processes, for as long as you like, and counts afterwards; the
 same seed makes the same faults. `bash tests/run chaos
---outage 60` measures how soon work goes on after a long outage.
+--outage 60` measures how soon work goes on after a long outage, and `--burst 600` what ten times the usual
+news for ten minutes does to memory.
 """
 
 

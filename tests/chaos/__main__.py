@@ -7,6 +7,7 @@ import json
 import sys
 
 from monitor.cli.progress import progress_of
+from tests.chaos.burst import burst
 from tests.chaos.outage import recovery
 from tests.chaos.run import chaos
 
@@ -22,10 +23,25 @@ def main() -> int:
         metavar="SECONDS",
         help="Instead: kill the database, then freeze the broker, so long; print how soon work goes on.",
     )
+    parser.add_argument(
+        "--burst",
+        type=float,
+        metavar="SECONDS",
+        help="Instead: no faults, but ten times the usual news for so long; print memory, lag and the count.",
+    )
     asked = parser.parse_args()
     if asked.outage is not None:
         print(json.dumps(recovery(asked.outage, asked.seed)))
         return 0
+    if asked.burst is not None:
+        with progress_of("seconds of burst") as watch:
+            found = burst(
+                asked.burst,
+                asked.seed,
+                watch=lambda passed: watch(round(passed), round(asked.burst)),
+            )
+        print(json.dumps(found.as_json()))
+        return 0 if found.outcome.sound else 1
     with progress_of("seconds of chaos") as watch:
         outcome = chaos(
             asked.seconds,

@@ -58,6 +58,11 @@ class Worker:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int | None:
+        alive = self.process is not None and self.process.poll() is None
+        return self.process.pid if alive and self.process is not None else None
+
     def look(self) -> None:
         """Start it again if it ended by itself."""
         if self.process is not None and (code := self.process.poll()) is not None:

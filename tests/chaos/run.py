@@ -93,13 +93,13 @@ def chaos(
         place.wire.join(120)
         if place.wire.failure is not None:
             raise place.wire.failure
-        drained_s = _drain(place)
+        drained_s = drain(place)
         for worker in place.faults.workers:
             worker.end(signal.SIGTERM)
-        return _count(place, passed, seed, drained_s)
+        return count(place, passed, seed, drained_s)
 
 
-def _drain(place: Bench) -> float:
+def drain(place: Bench, patience_s: float = DRAIN_S) -> float:
     """Wait until everything has had all its effects; return how long that took, in seconds."""
     begin = time.monotonic()
     while True:
@@ -111,11 +111,12 @@ def _drain(place: Bench) -> float:
                 return time.monotonic() - begin
         except RetriableError:
             tally = {}
-        if time.monotonic() - begin > DRAIN_S:
-            raise AssertionError(f"not drained after {DRAIN_S:.0f} s: messages {tally}")
+        if time.monotonic() - begin > patience_s:
+            raise AssertionError(f"not drained after {patience_s:.0f} s: messages {tally}")
 
 
-def _count(place: Bench, seconds: float, seed: int, drained_s: float) -> Outcome:
+def count(place: Bench, seconds: float, seed: int, drained_s: float) -> Outcome:
+    """Count everything that was accepted, stored, told, and what the same records give without faults."""
     outside, wire, faults = place.outside, place.wire, place.faults
     records = _read(outside.broker, ARTICLES)
     buried = {DEAD.decode(record.value).origin for record in _read(outside.broker, DEADS)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chaos.burst import burst
 from tests.chaos.faults import UNAVAILABLE
 from tests.chaos.outage import recovery
 from tests.chaos.run import chaos
@@ -11,6 +12,7 @@ from tests.chaos.run import chaos
 SECONDS = 120.0
 FAULTS = 10
 BACK_S = 15.0
+GROWTH_PERCENT = 25.0
 
 
 @pytest.mark.timeout(600)
@@ -29,3 +31,11 @@ def test_work_goes_on_within_seconds_of_a_long_outage() -> None:
     found = recovery(outage_s=60)
     assert set(found) == {"killed_database", "frozen_broker"}
     assert max(found.values()) <= BACK_S, found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_a_tenfold_burst_leaves_memory_flat_and_loses_nothing() -> None:
+    found = burst(seconds=120, seed=3)
+    assert found.outcome.sound, found
+    assert found.growth_percent < GROWTH_PERCENT, found
