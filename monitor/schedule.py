@@ -18,6 +18,7 @@ from monitor.domain import Grain
 from monitor.errors import RetriableError
 from monitor.metrics import Metrics
 from monitor.store import Store, buckets, dead, leases, progress
+from monitor.store import retention as articles_past
 from monitor.stream.local import LocalBroker
 from monitor.stream.port import Broker
 
@@ -33,6 +34,7 @@ class Retention:
     minute: timedelta
     hour: timedelta
     records: timedelta
+    articles: timedelta | None = None  # for ever
 
 
 class Housekeeping:
@@ -40,9 +42,9 @@ class Housekeeping:
 
     Buckets roll up as they are written (a minute's items are added to its hour and day in the same
     transaction), and baselines are computed from hour buckets where they are needed, in a tenth of a second;
-    neither can be out of date. What is left is retention (of fine buckets and of the embedded log) and the
-    database's own upkeep. Ages are counted in the pipeline's time: a replay of 2014 does not expire as it
-    arrives.
+    neither can be out of date. What is left is retention (of fine buckets, old articles and the embedded
+    log) and the database's own upkeep. Ages are counted in the pipeline's time: a replay of 2014 does not
+    expire as it arrives.
     """
 
     def __init__(
@@ -101,12 +103,16 @@ class Housekeeping:
             minutes = buckets.expire(connection, Grain.MINUTE, now - self.retention.minute)
             hours = buckets.expire(connection, Grain.HOUR, now - self.retention.hour)
             dead.expire(connection, self.wall.now() - self.retention.records)
+        old = 0
+        if self.retention.articles is not None:
+            old = articles_past.expire(self.store, now - self.retention.articles)
         records = 0
         if isinstance(self.broker, LocalBroker):
             before = self.wall.now() - self.retention.records
             records = self.broker.trim(int(before.timestamp() * 1000))
         log.info(
-            "retention: %d minute buckets, %d hour buckets, %d records", minutes, hours, records
+            "retention: %d minute buckets, %d hour buckets, %d articles, %d records",
+            *(minutes, hours, old, records),
         )
 
     def _now(self) -> datetime | None:

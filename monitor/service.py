@@ -134,6 +134,7 @@ class Service:
         self._watchlists = dict.fromkeys(self.stages, outside.watching.value.number)
         settings = outside.settings
         self._housekeeping = None
+        days = settings.store.article_days
         if housekeeping:
             self._housekeeping = Housekeeping(
                 outside.store,
@@ -142,6 +143,7 @@ class Service:
                     minute=timedelta(days=settings.store.minute_days),
                     hour=timedelta(days=settings.store.hour_days),
                     records=timedelta(days=settings.stream.retention_days),
+                    articles=None if days is None else timedelta(days=days),
                 ),
                 outside.holder,
                 outside.wall,

@@ -48,6 +48,11 @@ class StoreSettings(Section):
     )
     minute_days: float = Field(35, gt=0, description="Days that minute buckets are kept.")
     hour_days: float = Field(800, gt=0, description="Days that hour buckets are kept; days stay.")
+    article_days: float | None = Field(
+        None,
+        ge=60,
+        description="Days that articles are kept that no alert tells of; all, by default. Counts stay.",
+    )
 
 
 class KafkaSection(Section):

@@ -30,7 +30,7 @@ def digest(store: Store) -> Digest:
     """Hash a store's articles, labels and buckets, and count the buckets again from the articles.
 
     All from one snapshot, in chunks: it may run beside the pipeline. After retention has deleted fine
-    buckets they no longer match: the recount has them.
+    buckets or articles they no longer match: of the one the recount has more, of the other less.
     """
     ids, labels = hashlib.sha256(), hashlib.sha256()
     count = 0

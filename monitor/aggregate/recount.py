@@ -1,4 +1,7 @@
-"""Buckets and publishers counted again from the articles: to see whether they are right, and to mend them."""
+"""Buckets and publishers counted again from the articles: to see whether they are right, and to mend them.
+
+Where articles were deleted for their age, what was counted before stands.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pandas as pd
 from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
 from monitor.aggregate.weights import Moved
 from monitor.domain import ClassifiedArticle, Dimension, Grain, to_micros
-from monitor.store import Connection, Store, articles, buckets, weights
+from monitor.store import Connection, Store, articles, buckets, retention, weights
 from monitor.store.buckets import SUMS
 
 CHUNK = 5_000
@@ -84,14 +87,15 @@ def verify(
     with store.read() as connection:
         recount = _recounted(connection, articles.count(store), watch)
         again = pd.concat([_no_rows(), *recount.buckets()])
+        from_us = _counted_from_us(connection)
         found = []
         for grain in sorted(Grain):
-            since = to_micros(kept_from[grain]) if grain in kept_from else None
-            ours = _since(again[again["grain"] == grain.value], since)
-            theirs = _since(buckets.between(connection, grain, None, None), since)
+            since_us = _kept_from_us(kept_from, grain, from_us)
+            ours = _since(again[again["grain"] == grain.value], since_us)
+            theirs = _since(buckets.between(connection, grain, None, None), since_us)
             found.append(_difference(f"{grain.value} buckets", theirs, ours, KEYS, SUMS))
-        stored = buckets.all_publishers(connection)
-        ours = recount.publishers()
+        stored = _since(buckets.all_publishers(connection), from_us, "hour_us")
+        ours = _since(recount.publishers(), from_us, "hour_us")
         found.append(_difference(PUBLISHERS, stored, ours, PUBLISHER_KEYS, ("items",)))
     return found
 
@@ -109,16 +113,17 @@ def rebuild(
     with store.write() as connection:
         articles.lock(connection)
         recount = _recounted(connection, total, watch)
-        buckets.clear(connection)
+        from_us = _counted_from_us(connection)
+        buckets.clear(connection, from_us)
         written = 0
         for frame in recount.buckets():
             if frame.empty:
                 continue
             grain = Grain(frame["grain"].iloc[0])
-            kept = _since(frame, to_micros(kept_from[grain]) if grain in kept_from else None)
+            kept = _since(frame, _kept_from_us(kept_from, grain, from_us))
             buckets.add(connection, kept)
             written += len(kept)
-        publishers = recount.publishers()
+        publishers = _since(recount.publishers(), from_us, "hour_us")
         buckets.add_publishers(connection, publishers)
     return written + len(publishers)
 
@@ -155,8 +160,18 @@ def _no_rows() -> pd.DataFrame:
     return pd.DataFrame(columns=[*KEYS, *SUMS])
 
 
-def _since(frame: pd.DataFrame, since_us: int | None) -> pd.DataFrame:
-    return frame if since_us is None else frame[frame["start_us"] >= since_us]
+def _since(frame: pd.DataFrame, since_us: int, column: str = "start_us") -> pd.DataFrame:
+    return frame[frame[column] >= since_us]
+
+
+def _counted_from_us(connection: Connection) -> int:
+    """Return from when on all articles are there."""
+    since = retention.counted_from(connection)
+    return 0 if since is None else to_micros(since)
+
+
+def _kept_from_us(kept_from: Mapping[Grain, datetime], grain: Grain, from_us: int) -> int:
+    return max(from_us, to_micros(kept_from[grain]) if grain in kept_from else 0)
 
 
 def _difference(

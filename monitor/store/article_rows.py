@@ -19,7 +19,7 @@ from monitor.domain import (
     from_micros,
     to_micros,
 )
-from monitor.store.schema import articles, mentions
+from monitor.store.schema import articles, mentions, seen
 
 # Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
 KEYS_PER_QUERY = 10_000
@@ -151,3 +151,12 @@ def revisions(
             if row.current:
                 current[row.id] = (from_micros(row.ingested_us), row.revision)
     return known, current
+
+
+def deleted(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Return those of these ids that retention has deleted."""
+    found: set[str] = set()
+    for begin in range(0, len(ids), KEYS_PER_QUERY):
+        part = ids[begin : begin + KEYS_PER_QUERY]
+        found |= set(connection.execute(select(seen.c.id).where(seen.c.id.in_(part))).scalars())
+    return found

@@ -30,6 +30,7 @@ from monitor.domain import (
 )
 from monitor.store.article_rows import (
     KEYS_PER_QUERY,
+    deleted,
     items_of,
     mention_rows,
     newest_readings,
@@ -53,7 +54,7 @@ class Added:
 
 
 def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
-    """Insert articles; the keys that were there already are left alone.
+    """Insert articles; keys that are there already, and ids that retention has deleted, are left alone.
 
     Of all revisions of an id, the one ingested last is *current* and the only one that counts in buckets.
     A repeat of a revision changes nothing, however late it was ingested: the first one stored stands.
@@ -66,8 +67,10 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
     """
     unique = newest_readings(items)
     lock(connection)
-    known, before = revisions(connection, list({id_ for id_, _ in unique}))
-    fresh = [item for key, item in unique.items() if key not in known]
+    ids = list({id_ for id_, _ in unique})
+    known, before = revisions(connection, ids)
+    gone = deleted(connection, ids)
+    fresh = [item for key, item in unique.items() if key not in known and key[0] not in gone]
     if not fresh:
         return Added([], [], [])
     winners: dict[str, ClassifiedArticle] = {}

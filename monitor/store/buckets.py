@@ -155,10 +155,10 @@ def all_publishers(connection: Connection) -> pd.DataFrame:
     )
 
 
-def clear(connection: Connection) -> None:
-    """Delete all buckets and publishers: they are about to be counted again."""
-    connection.execute(delete(buckets))
-    connection.execute(delete(publishers))
+def clear(connection: Connection, since_us: int = 0) -> None:
+    """Delete buckets and publishers since a time: they are about to be counted again."""
+    connection.execute(delete(buckets).where(buckets.c.start_us >= since_us))
+    connection.execute(delete(publishers).where(publishers.c.hour_us >= since_us))
 
 
 def expire(connection: Connection, grain: Grain, before: datetime) -> int:

@@ -73,6 +73,14 @@ articles = Table(
     sqlite_with_rowid=False,
 )
 
+# Ids of articles that were deleted for their age: one that comes again is a repeat.
+seen = Table(
+    "seen",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 mentions = Table(
     "mentions",
     metadata,

@@ -1,0 +1,64 @@
+"""Articles that are past their time: deleted, but known, so that none of them comes in as news again.
+
+What people were told keeps its articles: those that are evidence of an alert stay, whatever their age.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, exists, insert, select
+
+from monitor.domain import EPOCH, from_micros, to_micros
+from monitor.store import articles as article_store
+from monitor.store import progress
+from monitor.store.database import Store
+from monitor.store.progress import Progress
+from monitor.store.schema import articles, evidence, mentions, seen, weights
+
+STAGE, WHAT = "retention", "articles"
+BATCH = 500  # ids, well below what a database takes in one statement
+DAY_US = 86_400_000_000
+
+
+def expire(store: Store, before: datetime) -> int:
+    """Delete articles published before a time (the midnight UTC before it); return how many ids.
+
+    Buckets of those days stay as they are: they can no longer be counted again, and `counted_from` says so.
+    Every batch is a transaction of its own, so that the stages go on meanwhile.
+    """
+    cut_us = to_micros(before) // DAY_US * DAY_US
+    with store.write() as connection:
+        if cut_us <= to_micros(_reached(connection)):
+            cut_us = to_micros(_reached(connection))
+        progress.save(connection, Progress(STAGE, WHAT, 0, through_at=from_micros(cut_us)))
+    deleted = 0
+    while True:
+        with store.write() as connection:
+            article_store.lock(connection)
+            ids = _past(connection, cut_us)
+            if ids:
+                connection.execute(insert(seen), [{"id": id_} for id_ in ids])
+                connection.execute(delete(mentions).where(mentions.c.article_id.in_(ids)))
+                connection.execute(delete(weights).where(weights.c.article_id.in_(ids)))
+                connection.execute(delete(articles).where(articles.c.id.in_(ids)))
+        deleted += len(ids)
+        if len(ids) < BATCH:
+            return deleted
+
+
+def counted_from(connection: Connection) -> datetime | None:
+    """Return from when on all articles are still there; ``None`` where none was ever deleted."""
+    reached = _reached(connection)
+    return None if reached == EPOCH else reached
+
+
+def _reached(connection: Connection) -> datetime:
+    state = progress.load(connection, STAGE).get((WHAT, 0))
+    return EPOCH if state is None else state.through_at
+
+
+def _past(connection: Connection, cut_us: int) -> list[str]:
+    told = exists().where(evidence.c.article_id == articles.c.id)
+    query = select(articles.c.id).where(articles.c.current, articles.c.published_us < cut_us, ~told)
+    return list(connection.execute(query.order_by(articles.c.published_us).limit(BATCH)).scalars())
