@@ -55,7 +55,7 @@ def burst(
         amid = _most(place, seconds, watch)
         place.wire.stopped.set()
         place.wire.join(120)
-        drained_s = drain(place, patience_s=60 + seconds * TIMES)
+        drained_s = drain(place)
         after = _most(place, LOOK_EVERY_S, watch)
         for worker in place.faults.workers:
             worker.end(signal.SIGTERM)
