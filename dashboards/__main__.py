@@ -27,6 +27,8 @@ def web(
         settings.web.host,
         settings.web.port,
         bounds=settings.notify.heartbeat.bounds(),
+        plan=settings.relabel.plan(),
+        bundles=settings.model.folders,
         on_ready=lambda url: typer.echo(f"dashboard: {url}", err=True),
     )
 

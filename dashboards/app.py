@@ -30,6 +30,7 @@ from monitor.clock import SystemClock
 from monitor.errors import ConfigError, ForeshockError
 from monitor.health import Bounds, troubles
 from monitor.metrics import Metrics, exposition
+from monitor.relabel.plan import Plan
 from monitor.store import pages
 
 SCRIPT = Path(__file__).with_name("pages") / "main.py"
@@ -45,6 +46,8 @@ def serve(
     base_title: str = "Foreshock",
     read_only: bool = False,
     bounds: Bounds | None = None,
+    plan: Plan | None = None,
+    bundles: tuple[Path | None, ...] = (None,),
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM). Call in the main thread.
@@ -61,6 +64,8 @@ def serve(
         Leave out every action (acknowledge).
     bounds
         What ``/readyz`` takes for well.
+    plan, bundles
+        How the relabelling queue is made, and the bundles whose labels are asked for.
     on_ready
         Called with the URL, once requests are answered.
 
@@ -73,7 +78,14 @@ def serve(
     port = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     desk.furnish(
-        Desk(store_url=store_url, title=base_title, read_only=read_only, bounds=bounds or Bounds())
+        Desk(
+            store_url=store_url,
+            title=base_title,
+            read_only=read_only,
+            bounds=bounds or Bounds(),
+            plan=plan or Plan(),
+            bundles=bundles,
+        )
     )
     bootstrap.load_config_options(_options(host, port))
     logging.getLogger("streamlit").setLevel(logging.ERROR)

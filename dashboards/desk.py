@@ -14,6 +14,7 @@ from pathlib import Path
 
 from monitor.errors import ConfigError
 from monitor.health import Bounds
+from monitor.relabel.plan import Plan
 from monitor.store import Store
 from monitor.store.database import parse_url
 
@@ -28,6 +29,8 @@ class Desk:
     analyst: str = "analyst"  # who acknowledges, until a viewer says another name
     refresh_s: float = 5.0
     bounds: Bounds = field(default_factory=Bounds)  # of /readyz
+    plan: Plan = field(default_factory=Plan)  # of the relabelling queue
+    bundles: tuple[Path | None, ...] = (None,)  # whose labels are asked for; None: the shipped one
 
 
 _desk: Desk | None = None

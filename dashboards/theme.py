@@ -63,6 +63,9 @@ CSS = """<style>
 [class*="-quote"] mark { background: light-dark(#FBE3C4, #5A4020); color: inherit; padding: 0 .1em;
   border-radius: 3px; }
 [data-testid="stText"] { overflow-wrap: anywhere; }
+.st-key-item-quote p { font-size: 1.3rem; line-height: 1.4; font-weight: 620; }
+.st-key-lead-of-item-quote p, .st-key-evidence-quote p { font-size: 1rem; font-weight: 400; }
+.st-key-panel-answers button { min-height: 2.05rem; padding: .1rem .5rem; }
 .facts { display: flex; flex-wrap: wrap; gap: .35rem 1.9rem; align-items: baseline;
   font-size: .88rem; color: var(--soft); line-height: 1.35; }
 .facts b { color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums; }

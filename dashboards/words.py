@@ -45,15 +45,16 @@ def note(date: str, unsure: Sequence[str]) -> str:
     return "; ".join(part for part in (date, doubt) if part)
 
 
-def marked(text: str, found: str) -> str:
-    """Return a text as HTML, every sign of it escaped, with the words that decided marked.
+def marked(text: str, *found: str) -> str:
+    """Return a text as HTML, every sign of it escaped, with some words marked wherever they stand.
 
     Examples
     --------
     >>> marked("Acme <b> files for Chapter 11", "FILES for chapter 11")
     'Acme &lt;b&gt; <mark>files for Chapter 11</mark>'
     """
-    parts = re.split(f"({re.escape(found)})", text, flags=re.IGNORECASE) if found else [text]
+    wanted = "|".join(re.escape(each) for each in sorted(found, key=len, reverse=True) if each)
+    parts = re.split(f"({wanted})", text, flags=re.IGNORECASE) if wanted else [text]
     return "".join(
         f"<mark>{html.escape(part)}</mark>" if at % 2 else html.escape(part)
         for at, part in enumerate(parts)

@@ -299,6 +299,45 @@ class Notification:
     change: str = ""
 
 
+class LabelRole(StrEnum):
+    """In what capacity somebody labels."""
+
+    ANNOTATION = "annotation"
+    ADJUDICATION = "adjudication"  # decides, where annotators differ
+    KNOWN = "known"  # a reference answer, against which annotators are checked
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What somebody says of one revision of an article, under one head: an event, which nothing changes.
+
+    ``value`` is a label of the head, or several joined by ``|`` where the head may give several;
+    ``None`` takes back the same person's earlier label with the id ``withdraws``. ``model_version``,
+    ``predicted`` and ``probability`` are what the article was stored with when it was labelled.
+    """
+
+    article_id: str
+    revision: str
+    head: str
+    company_id: str | None  # about whom, for a head that is asked about a company
+    value: str | None
+    who: str
+    at: datetime
+    role: LabelRole
+    model_version: str
+    predicted: str | None
+    probability: float | None
+    guess_shown: bool  # whether the annotator had seen what the model said
+    sampler: str  # why the item was asked; see `monitor.relabel.samplers`
+    withdraws: int | None = None
+    id: int | None = None  # given by the store
+
+    @property
+    def question(self) -> tuple[str, str, str, str | None]:
+        """What was asked: article, revision, head, company."""
+        return self.article_id, self.revision, self.head, self.company_id
+
+
 def article_id(
     url: str | None, guid: str | None, source: str, title: str, published_at: datetime
 ) -> str:

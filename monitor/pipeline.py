@@ -48,6 +48,8 @@ ARTICLES = "news.articles"
 CLASSIFIEDS = "news.classified"
 DEADS = "news.dead"
 ALERTS = "alerts"
+LABELS = "labels"
+TRACED = (ARTICLES, CLASSIFIEDS, ALERTS)  # the key of a record is the id of its trace
 
 PAYLOAD_CHARS = 2_000
 # First and longest wait in an outage. A try costs next to nothing, and work has to go on soon after it.
@@ -72,7 +74,7 @@ STAGES: Mapping[str, StageSpec] = {
         StageSpec("collect", None, (ARTICLES, DEADS), None),
         StageSpec("classify", ARTICLES, (CLASSIFIEDS, DEADS), ARTICLE),
         StageSpec("aggregate", CLASSIFIEDS, (DEADS,), CLASSIFIED),
-        StageSpec("alert", None, (ALERTS,), None),
+        StageSpec("alert", None, (ALERTS, LABELS), None),
         StageSpec("notify", ALERTS, (DEADS,), ALERT),
     )
 }
@@ -196,7 +198,7 @@ class StageLoop:
             return None
         if not self._patiently(lambda: self._apply(effects, append, flush), reader):
             return None
-        out = [m.key for name, batch in effects.outputs.items() if name != DEADS for m in batch]
+        out = [m.key for name in TRACED for m in effects.outputs.get(name, ())]
         self.traces.passed(self.spec.name, out, began_ns, time.time_ns(), effects.causes)
         return effects
 

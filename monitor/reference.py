@@ -183,11 +183,15 @@ def extensions() -> str:
     from monitor.alert.ruleschema import KINDS
     from monitor.collect.sources import SOURCES
     from monitor.notify.channels import CHANNELS
+    from monitor.relabel.exchange import FORMATS
+    from monitor.relabel.samplers import SAMPLERS
 
     registries: Mapping[str, Mapping[str, Any]] = {
         "Sources (`kind` of `[[sources]]`; see `monitor.collect`)": SOURCES,
         "Channels (`kind` of `[[notify.channels]]`; see `monitor.notify`)": CHANNELS,
         "Alert rules (`kind` of a rule; see `monitor.alert`)": KINDS,
+        "Samplers (`shares` of `[relabel]`; see `monitor.relabel`)": SAMPLERS,
+        "Label formats (`--format` of `foreshock labels`; see `monitor.relabel.exchange`)": FORMATS,
     }
     lines = ["## Extension points", ""]
     for title, registry in registries.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,6 +30,8 @@ from monitor.domain import Dimension
 from monitor.errors import ConfigError
 from monitor.health import Bounds
 from monitor.notify.port import ChannelConfig
+from monitor.relabel.plan import Plan
+from monitor.relabel.samplers import SAMPLERS, SHARES
 from monitor.stream import KafkaSettings, LocalStreamSettings
 
 ENV_PREFIX = "FORESHOCK__"
@@ -51,7 +53,7 @@ class StoreSettings(Section):
     article_days: float | None = Field(
         None,
         ge=60,
-        description="Days that articles are kept that no alert tells of; all, by default. Counts stay.",
+        description="Days that articles are kept without a label or an alert; for ever by default.",
     )
 
 
@@ -355,6 +357,43 @@ class NotifySettings(Section):
     channels: tuple[ChannelSettings, ...] = Field((), description="Where messages go.")
 
 
+class RelabelSettings(Section):
+    """What analysts are asked to label, and in which mixture."""
+
+    heads: tuple[str, ...] = Field(
+        ("sentiment", "topic"),
+        description="Heads that are asked, in this order; `target` asks about the companies that an item "
+        "names.",
+    )
+    shares: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        dict(SHARES),
+        description="Shares of the samplers (see [extension points](#extension-points)); they need not add "
+        "up to one.",
+    )
+    second: float = Field(
+        0.15, ge=0, le=0.9, description="Share of a queue that somebody else has labelled before."
+    )
+    known: float = Field(
+        0.05, ge=0, le=0.5, description="Share of a queue whose answers are known: a check."
+    )
+    hide_guess: bool = Field(
+        True, description="Show what the model says of an item only once it is answered."
+    )
+    pool: int = Field(20_000, ge=1, description="A queue is made from so many of the newest items.")
+    session: int = Field(50, ge=1, le=1_000, description="Items of one session on the page.")
+
+    @field_validator("shares")
+    @classmethod
+    def _of_samplers(cls, shares: dict[str, float]) -> dict[str, float]:
+        for name in shares:
+            if name not in SAMPLERS:
+                raise ValueError(f"no sampler {name!r}; samplers are {', '.join(SAMPLERS)}")
+        return shares
+
+    def plan(self) -> Plan:
+        return Plan(**self.model_dump())
+
+
 class WebSettings(Section):
     """The dashboard."""
 
@@ -401,6 +440,7 @@ class Settings(BaseSettings):
     surge: SurgeSettings = SurgeSettings(**{})
     trends: TrendSettings = TrendSettings(**{})
     notify: NotifySettings = NotifySettings(**{})
+    relabel: RelabelSettings = RelabelSettings(**{})
     web: WebSettings = WebSettings(**{})
     log: LogSettings = LogSettings(**{})
     traces: TraceSettings = TraceSettings(**{})

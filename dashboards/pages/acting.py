@@ -33,6 +33,11 @@ def who() -> None:
     )
 
 
+def name() -> str:
+    """Return the name that the viewer's acts go by."""
+    return " ".join((st.session_state.get("who") or "").split()) or desk.current().analyst
+
+
 def acknowledge(url: str, ids: Ids) -> None:
     _button(url, ids, "Acknowledge", "check", "a", acts.acknowledge, primary=True)
 
@@ -88,8 +93,7 @@ def _button(
 
 def _do(url: str, ids: Ids, deed: data.Deed) -> None:
     """Do something in the viewer's name; say which alerts do not allow it any more, and why."""
-    name = " ".join((st.session_state.get("who") or "").split()) or desk.current().analyst
-    refused = [said for each in ids if (said := data.act(url, each, name, deed))]
+    refused = [said for each in ids if (said := data.act(url, each, name(), deed))]
     for said in refused[:REFUSALS]:
         st.toast(said)
     if len(refused) > REFUSALS:

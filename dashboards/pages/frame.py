@@ -22,10 +22,13 @@ def tone() -> str:
     return st.context.theme.type or "light"
 
 
-def live(draw: Callable[[str], None]) -> None:
-    """Draw a page now and again every few seconds; an outage of the database is said in words."""
+def live(draw: Callable[[str], None], again: bool = True) -> None:
+    """Draw a page now and again every few seconds; an outage of the database is said in words.
 
-    @st.fragment(run_every=desk.current().refresh_s)
+    Without ``again`` it is drawn anew only when the viewer does something.
+    """
+
+    @st.fragment(run_every=desk.current().refresh_s if again else None)
     def fragment() -> None:
         url = desk.current().store_url
         try:

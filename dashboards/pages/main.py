@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import desk, theme
-from dashboards.pages import alerts, board
+from dashboards.pages import alerts, board, relabel
 
 shown = desk.current()
 pages = {
     "board": st.Page(board.page, title="Board", default=True),
     "alerts": st.Page(alerts.page, title="Alerts", url_path="alerts"),
+    "relabel": st.Page(relabel.page, title="Relabel", url_path="relabel"),
 }
 page = st.navigation(list(pages.values()), position="top")
 st.set_page_config(page_title=f"{page.title} · {shown.title}", page_icon=theme.ICON, layout="wide")

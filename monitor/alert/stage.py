@@ -1,5 +1,7 @@
 """The alert stage: signals and surges become alerts, and what happens to alerts goes to the `alerts` stream.
 
+What people say of articles it relays in the same way, to the `labels` stream.
+
 One process at a time does this (a lease); another takes over when it dies. Every turn: relay what earlier
 turns wrote, then look at the signals and at the minutes that the watermark has passed, and write alerts,
 evidence and events in one transaction. What is looked for is what the rules say (`monitor.alert.rulebook`);
@@ -25,11 +27,11 @@ from monitor.alert.surging import Surging
 from monitor.clock import Clock
 from monitor.domain import EPOCH, OPEN_STATES, Alert, AlertState, DateStatus, Dimension, to_micros
 from monitor.metrics import Metrics
-from monitor.pipeline import ALERTS, Effects, Input
-from monitor.store import Connection, Store, alerts, articles, buckets, leases, progress
+from monitor.pipeline import ALERTS, LABELS, Effects, Input
+from monitor.store import Connection, Store, alerts, articles, buckets, labels, leases, progress
 from monitor.store.alerts import AlertEvent
 from monitor.store.progress import Progress
-from monitor.stream.codec import ALERT, AlertChange
+from monitor.stream.codec import ALERT, LABEL, AlertChange
 from monitor.stream.port import Broker, Message
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 STAGE = "alert"
 LEASE_S = 15.0
 SIGNALS_PER_TURN = 500
+RELAYED_PER_TURN = 200
 SETTLE = timedelta(seconds=3)  # the longest that a signal waits for the watermark in live operation
 # The parts of a compound alert are among the alerts updated so long before at most: an item can be believed
 # that is published some days before it comes.
@@ -173,7 +176,7 @@ class AlertStage:
 
     def _relay(self) -> Effects:
         with self.store.read() as connection:
-            events = alerts.unrelayed(connection, 200)
+            events = alerts.unrelayed(connection, RELAYED_PER_TURN)
             messages, told = [], []
             for event in events:
                 alert = alerts.get(connection, event.alert_id)
@@ -181,18 +184,23 @@ class AlertStage:
                     body = AlertChange(event.seq, event.change, event.at_us, alert)
                     messages.append(Message(alert.id, ALERT.encode(body)))
                     told.append((event, alert.title))
-        if not events:
+            said = labels.unrelayed(connection, RELAYED_PER_TURN)
+        if not events and not said:
             return Effects()
 
         def after() -> None:
             with self.store.write() as connection:
                 alerts.mark_relayed(connection, [event.seq for event in events])
+                labels.mark_relayed(connection, said)
             for event, title in told:
                 about = {"trace": event.article_id or event.alert_id, "alert": event.alert_id}
                 log.info("alert %s: %s", event.change, title, extra={"stage": STAGE, **about})
 
+        outputs = {ALERTS: messages}
+        if said:
+            outputs[LABELS] = [Message(each.article_id, LABEL.encode(each)) for each in said]
         causes = {event.alert_id: event.article_id for event in events if event.article_id}
-        return Effects(outputs={ALERTS: messages}, causes=causes, after=after)
+        return Effects(outputs=outputs, causes=causes, after=after)
 
     # Story alerts ---------------------------------------------------------------------------------
 

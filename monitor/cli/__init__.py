@@ -17,6 +17,7 @@ from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.cli.dead import dead_app
 from monitor.cli.entities import entities_app
+from monitor.cli.labels import labels_app
 from monitor.cli.notify import notify_app, silence_app
 from monitor.cli.rules import rules_app
 from monitor.cli.watchlist import watchlist_app
@@ -52,6 +53,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(operate.db, name="db")
 app.add_typer(dead_app, name="dead")
 app.add_typer(alert_app, name="alert")
+app.add_typer(labels_app, name="labels")
 app.add_typer(notify_app, name="notify")
 app.add_typer(silence_app, name="silence")
 

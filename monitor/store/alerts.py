@@ -168,7 +168,7 @@ def updated_since(connection: Connection, since: datetime) -> list[Alert]:
     """Return alerts with evidence whose newest evidence is not older than a time, oldest first."""
     query = select(alerts).where(alerts.c.updated_us >= to_micros(since))
     rows = connection.execute(query.order_by(alerts.c.started_us, alerts.c.id)).mappings().all()
-    proof = _evidence_of(connection, [row["id"] for row in rows])
+    proof = evidence_of(connection, [row["id"] for row in rows])
     return [_alert(row, tuple(proof.get(row["id"], ()))) for row in rows]
 
 
@@ -186,7 +186,7 @@ def latest(
     order = (closed, alerts.c.severity.desc(), alerts.c.updated_us.desc(), alerts.c.id)
     with store.read() as connection:
         rows = connection.execute(query.order_by(*order).limit(limit)).mappings().all()
-        proof = _evidence_of(connection, [row["id"] for row in rows])
+        proof = evidence_of(connection, [row["id"] for row in rows])
     return [_alert(row, tuple(proof.get(row["id"], ()))) for row in rows]
 
 
@@ -287,10 +287,11 @@ def mark_relayed(connection: Connection, seqs: Sequence[int]) -> None:
 
 
 def _evidence(connection: Connection, alert_id: str) -> tuple[Evidence, ...]:
-    return tuple(_evidence_of(connection, [alert_id]).get(alert_id, ()))
+    return tuple(evidence_of(connection, [alert_id]).get(alert_id, ()))
 
 
-def _evidence_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Evidence]]:
+def evidence_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Evidence]]:
+    """Return the evidence of these alerts that have some, each oldest first."""
     query = select(evidence).where(evidence.c.alert_id.in_(ids))
     query = query.order_by(evidence.c.published_us, evidence.c.article_id)
     found: dict[str, list[Evidence]] = {}

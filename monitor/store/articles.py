@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    or_,
     select,
     text,
     tuple_,
@@ -319,6 +320,25 @@ def published(
         )
         where.append(articles.c.id.in_(named))
     return _load(connection, and_(*where))
+
+
+def beginning_with(connection: Connection, beginning: str, limit: int = 3) -> list[str]:
+    """Return the ids of articles that begin with some digits."""
+    where = articles.c.id.startswith(beginning, autoescape=True)
+    query = select(articles.c.id).where(where, articles.c.current).order_by(articles.c.id)
+    return list(connection.execute(query.limit(limit)).scalars())
+
+
+def newest_read(connection: Connection, limit: int) -> list[ClassifiedArticle]:
+    """Return the current articles published last that the model read and whose dates can be believed."""
+    where = and_(
+        articles.c.current,
+        articles.c.date_status.in_([status.value for status in DateStatus if status.believable]),
+        or_(articles.c.topic.is_not(None), articles.c.sentiment.is_not(None)),
+    )
+    order = (articles.c.published_us.desc(), articles.c.id)
+    query = select(articles).where(where).order_by(*order).limit(limit)
+    return items_of(connection, connection.execute(query).mappings().all())
 
 
 def count(store: Store) -> int:

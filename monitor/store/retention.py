@@ -1,6 +1,7 @@
 """Articles that are past their time: deleted, but known, so that none of them comes in as news again.
 
-What people were told keeps its articles: those that are evidence of an alert stay, whatever their age.
+What people were told or said keeps its articles: those that are evidence of an alert, or have a label, stay
+whatever their age.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from monitor.store import articles as article_store
 from monitor.store import progress
 from monitor.store.database import Store
 from monitor.store.progress import Progress
-from monitor.store.schema import articles, evidence, mentions, seen, weights
+from monitor.store.schema import articles, evidence, labels, mentions, seen, weights
 
 STAGE, WHAT = "retention", "articles"
 BATCH = 500  # ids, well below what a database takes in one statement
@@ -60,5 +61,7 @@ def _reached(connection: Connection) -> datetime:
 
 def _past(connection: Connection, cut_us: int) -> list[str]:
     told = exists().where(evidence.c.article_id == articles.c.id)
-    query = select(articles.c.id).where(articles.c.current, articles.c.published_us < cut_us, ~told)
+    said = exists().where(labels.c.article_id == articles.c.id)
+    old = articles.c.published_us < cut_us
+    query = select(articles.c.id).where(articles.c.current, old, ~told, ~said)
     return list(connection.execute(query.order_by(articles.c.published_us).limit(BATCH)).scalars())

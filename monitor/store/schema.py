@@ -4,7 +4,7 @@ Times are integer Unix microseconds UTC (``_us``): SQLite has no time zones. Sum
 too (`SCORE_UNIT` a point), so that a bucket is the same to the last bit whatever order items arrive in.
 
 The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, ``notifications``, and
-what people said and did (``verdicts``, ``audit``, ``silences``);
+what people said and did (``verdicts``, ``labels``, ``audit``, ``silences``);
 ``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt.
 """
 
@@ -312,6 +312,31 @@ verdicts = Table(
     Column("note", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Index(None, "alert_id"),
+)
+
+# What people say of articles, to teach the model; relayed to the `labels` stream after the commit.
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("article_id", String(32), nullable=False),
+    Column("revision", String(16), nullable=False),
+    Column("head", Text, nullable=False),
+    Column("company_id", Text),
+    Column("value", Text),  # none: the label that is named in ``withdraws`` does not hold
+    Column("who", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("role", String(16), nullable=False),
+    # What the article was stored with then.
+    Column("model_version", Text, nullable=False),
+    Column("predicted", Text),
+    Column("probability", Float),
+    Column("guess_shown", Boolean, nullable=False),
+    Column("sampler", Text, nullable=False),
+    Column("withdraws", BigInteger, unique=True),  # a label is withdrawn once
+    Column("relayed", Boolean, nullable=False, server_default=text("false")),
+    Index(None, "article_id"),
+    Index(None, "relayed", "id"),
 )
 
 audit = Table(

@@ -13,7 +13,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from monitor.domain import Alert, Article, ClassifiedArticle, DeadItem, DeadReason
+from monitor.domain import Alert, Article, ClassifiedArticle, DeadItem, DeadReason, Label
 from monitor.errors import PoisonError
 
 SCHEMA_VERSION = 1
@@ -73,6 +73,13 @@ class _AlertWire:
 
 
 @checked(config=_STRICT, slots=True)
+class _LabelWire:
+    body: Label
+    schema_version: Literal[1] = 1
+    kind: Literal["label"] = "label"
+
+
+@checked(config=_STRICT, slots=True)
 class _DeadWire:
     body: DeadItem
     schema_version: Literal[1] = 1
@@ -121,4 +128,5 @@ def _explain(value: bytes, error: ValidationError) -> str:
 ARTICLE: Codec[Article] = Codec(_ArticleWire)
 CLASSIFIED: Codec[Classified] = Codec(_ClassifiedWire)
 ALERT: Codec[AlertChange] = Codec(_AlertWire)
+LABEL: Codec[Label] = Codec(_LabelWire)
 DEAD: Codec[DeadItem] = Codec(_DeadWire)

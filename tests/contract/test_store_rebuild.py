@@ -19,12 +19,12 @@ from monitor.alert.rulebind import load_rules
 from monitor.alert.story import Names
 from monitor.cli import app
 from monitor.domain import ClassifiedArticle, Grain
-from monitor.store import Store, acts, alerts, buckets
+from monitor.store import Store, acts, alerts, buckets, labels
 from monitor.store.schema import buckets as bucket_table
 from monitor.store.schema import metadata, publishers
 from monitor.stream import LocalStreamSettings, open_broker
 from tests.support.desk import WORLD, Desk
-from tests.support.make import T0, classified, risk
+from tests.support.make import T0, classified, label, risk
 
 LISTS = {"acme": ("Retail", ("core",)), "zenith": (None, ("core",))}
 DERIVED = ("buckets", "publishers")
@@ -70,12 +70,16 @@ def desk(store: Store, tmp_path: Path) -> Desk:
     with store.write() as connection:
         acts.acknowledge(connection, alert.id, "ann", T0)
         acts.judge(connection, alert.id, "ann", T0, "true")
+        said = labels.add(connection, label("n1"))
+        labels.add(connection, label("n2", "neutral"))
+        labels.withdraw(connection, said.id or 0, "ann", T0)
     broker.close()
     return desk
 
 
 def test_what_is_wrong_is_found_and_mended(store: Store, desk: Desk) -> None:
     sound, whole = digest(store), tables(store, list(metadata.tables))
+    assert len(whole["labels"]) == 3 and len(whole["verdicts"]) == 1
     assert all(each.is_sound for each in verify(store, {}))
     assert rebuild(store, {}) == sum(len(whole[name]) for name in DERIVED)
     assert tables(store, list(metadata.tables)) == whole

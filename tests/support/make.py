@@ -15,6 +15,8 @@ from monitor.domain import (
     ClassifiedArticle,
     DateStatus,
     Dimension,
+    Label,
+    LabelRole,
     Mention,
     Relevance,
     RiskMatch,
@@ -107,5 +109,34 @@ def alert(
         items=1,
         publishers=1,
         details={},
+    )
+    return replace(found, **fields)
+
+
+def label(
+    name: str = "a",
+    value: str | None = "negative",
+    who: str = "ann",
+    *,
+    at: datetime = T0,
+    head: str = "sentiment",
+    title: str = "Profit falls",
+    **fields: Any,
+) -> Label:
+    """Return what somebody says of `classified` ``name`` and ``title``; ``fields`` are others of it."""
+    found = Label(
+        article_id=digest(name),
+        revision=revision_of(title, ""),
+        head=head,
+        company_id=None,
+        value=value,
+        who=who,
+        at=at,
+        role=LabelRole.ANNOTATION,
+        model_version="test 1",
+        predicted="negative",
+        probability=0.8,
+        guess_shown=False,
+        sampler="random",
     )
     return replace(found, **fields)
