@@ -20,52 +20,40 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 from streamlit.web import bootstrap
 
-from dashboards import desk, theme
+from dashboards import desk, signing, theme
 from dashboards.desk import Desk
+from dashboards.door import Door
 from dashboards.headers import SecurityHeaders
+from monitor.api import app as api
 from monitor.clock import SystemClock
 from monitor.errors import ConfigError, ForeshockError
-from monitor.health import Bounds, troubles
+from monitor.health import troubles
 from monitor.metrics import Metrics, exposition
-from monitor.relabel.plan import Plan
+from monitor.settings import LOOPBACK
 from monitor.store import pages
 
 SCRIPT = Path(__file__).with_name("pages") / "main.py"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def serve(
-    store_url: str,
+    shown: Desk,
     host: str = "127.0.0.1",
     port: int = 8501,
     *,
-    base_title: str = "Foreshock",
-    read_only: bool = False,
-    bounds: Bounds | None = None,
-    plan: Plan | None = None,
-    bundles: tuple[Path | None, ...] = (None,),
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM). Call in the main thread.
 
     Parameters
     ----------
-    store_url
-        The database the pages read. It need not exist yet: the pages say what to do.
+    shown
+        What the pages show, and to whom. Without a login the database need not exist yet.
     host, port
         Where to listen; port 0 takes a free one.
-    base_title
-        Name in the browser's title bar.
-    read_only
-        Leave out every action (acknowledge).
-    bounds
-        What ``/readyz`` takes for well.
-    plan, bundles
-        How the relabelling queue is made, and the bundles whose labels are asked for.
     on_ready
         Called with the URL, once requests are answered.
 
@@ -77,16 +65,7 @@ def serve(
     listener = listen(host, port)
     port = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    desk.furnish(
-        Desk(
-            store_url=store_url,
-            title=base_title,
-            read_only=read_only,
-            bounds=bounds or Bounds(),
-            plan=plan or Plan(),
-            bundles=bundles,
-        )
-    )
+    desk.furnish(shown)
     bootstrap.load_config_options(_options(host, port))
     logging.getLogger("streamlit").setLevel(logging.ERROR)
     config = uvicorn.Config(
@@ -111,13 +90,23 @@ def build(ready: Callable[[], None]) -> st.App:
     return st.App(
         SCRIPT,
         lifespan=lifespan,
-        routes=[
-            Route("/metrics", metrics),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-        ],
-        middleware=[Middleware(SecurityHeaders)],
+        routes=routes(),
+        middleware=[Middleware(SecurityHeaders), Middleware(Door)],
     )
+
+
+def routes() -> list[BaseRoute]:
+    """Return every route that is not Streamlit's."""
+    return [
+        Route("/metrics", metrics),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        *signing.ROUTES,
+        Mount(
+            "/api/v1",
+            api.build(lambda: desk.opened(desk.current().store_url), desk.current().settings),
+        ),
+    ]
 
 
 async def metrics(_request: Request) -> Response:

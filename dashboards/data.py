@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.desk import opened
+from monitor.access import visitor as visitors
+from monitor.access.roles import Forbidden
+from monitor.access.visitor import Deed, Visitor
 from monitor.aggregate import baselines
 from monitor.aggregate.baselines import Baselines
 from monitor.aggregate.buckets import MARKET_KEY
@@ -18,7 +20,8 @@ from monitor.aggregate.changes import change_points
 from monitor.aggregate.deviations import z_score
 from monitor.aggregate.trends import key_trend
 from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState, Dimension, Grain, to_micros
-from monitor.store import Connection, acts, alerts, buckets, companies, outbox, pages
+from monitor.store import acts, alerts, audit, buckets, companies, outbox, pages
+from monitor.store.audit import Verified, Written
 from monitor.store.pages import Standing
 from monitor.store.schema import SCORE_UNIT
 
@@ -362,7 +365,7 @@ class AlertStory:
     alert: Alert
     history: list[alerts.AlertEvent]
     notifications: list[dict[str, object]]
-    trail: list[acts.AuditEntry]
+    trail: list[audit.AuditEntry]
     verdicts: list[acts.Verdict]
 
 
@@ -378,22 +381,32 @@ def alert(url: str, alert_id: str) -> AlertStory | None:
             found,
             alerts.history(store, alert_id),
             outbox.of_alert(store, alert_id),
-            acts.trail(store, alert_id),
+            audit.trail(store, alert_id),
             acts.verdicts_on(store, alert_id),
         )
 
 
-Deed = Callable[[Connection, str, str, datetime], None]
-
-
-def act(url: str, alert_id: str, who: str, deed: Deed) -> str:
-    """Do something about an alert, now; return why it was refused, or nothing."""
+def act(url: str, alert_id: str, visitor: Visitor, deed: Deed) -> str:
+    """Do something about an alert, now, if the visitor may; return why it was refused, or nothing."""
     refused = ""
     try:
-        with opened(url) as store, store.write() as connection:
-            deed(connection, alert_id, who, datetime.now(UTC))
-    except acts.ActRefused as error:
+        with opened(url) as store:
+            visitors.act(store, visitor, alert_id, deed, datetime.now(UTC))
+    except (acts.ActRefused, Forbidden) as error:
         refused = str(error)
     for cached in (alert, alert_rows, open_alerts, watch, overview):
         cached.clear()
     return refused
+
+
+def audit_rows(url: str, limit: int) -> list[Written]:
+    """Return the newest entries of the audit."""
+    with opened(url) as store:
+        return audit.newest(store, limit)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def audit_verified(url: str) -> Verified:
+    """Return whether the chain of the audit is whole; looked at once a minute."""
+    with opened(url) as store:
+        return audit.verify(store)

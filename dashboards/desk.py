@@ -14,7 +14,7 @@ from pathlib import Path
 
 from monitor.errors import ConfigError
 from monitor.health import Bounds
-from monitor.relabel.plan import Plan
+from monitor.settings import Settings
 from monitor.store import Store
 from monitor.store.database import parse_url
 
@@ -26,11 +26,13 @@ class Desk:
     store_url: str
     title: str = "Foreshock"
     read_only: bool = False
-    analyst: str = "analyst"  # who acknowledges, until a viewer says another name
+    login: bool = True
+    analyst: str = "analyst"  # who acts where no login is asked for
+    session_hours: float = 12
+    open_metrics: bool = False
     refresh_s: float = 5.0
     bounds: Bounds = field(default_factory=Bounds)  # of /readyz
-    plan: Plan = field(default_factory=Plan)  # of the relabelling queue
-    bundles: tuple[Path | None, ...] = (None,)  # whose labels are asked for; None: the shipped one
+    settings: Settings = field(default_factory=Settings)  # of the API
 
 
 _desk: Desk | None = None

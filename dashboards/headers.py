@@ -45,7 +45,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # the login page has a stricter policy
             await send(message)
 
         await self.app(scope, receive, with_headers)

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from dashboards import desk
+from dashboards import desk, visitor
 from dashboards.desk import opened
 from models.labels import Head, HeadKind
+from monitor.access.roles import Forbidden
 from monitor.relabel.agreement import Accuracy, accuracies
 from monitor.relabel.answers import answer as answer_of
 from monitor.relabel.candidates import Asked, load, queue
@@ -72,7 +73,7 @@ def heads() -> dict[str, Head]:
     """Return the heads that can be answered by key, by name."""
     return {
         name: head
-        for name, head in heads_of(desk.current().bundles).items()
+        for name, head in heads_of(desk.current().settings.model.folders).items()
         if head.kind is not HeadKind.MULTI and len(head.labels) <= len(LETTERS)
     }
 
@@ -90,7 +91,7 @@ def keys_of(head: Head) -> str:
 
 def begin(url: str, who: str) -> Session:
     """Read the next items for somebody."""
-    plan = desk.current().plan
+    plan = desk.current().settings.relabel.plan()
     with opened(url) as store:
         stored = load(store, plan.pool)
     found = queue(stored, plan, heads(), who, SEED, plan.session)
@@ -102,8 +103,9 @@ def answer(url: str, session: Session, place: int, question: Question, value: st
     """Write an answer; go on when it was the item's last."""
     if place != session.place:
         return  # the key was pressed for an item that is gone
+    _allowed(session)
     asked = session.items[place]
-    plan = desk.current().plan
+    plan = desk.current().settings.relabel.plan()
     with opened(url) as store, store.write() as connection:
         said = answer_of(
             *(connection, heads(), asked.item, question, value, session.who, datetime.now(UTC)),
@@ -120,12 +122,21 @@ def undo(url: str, session: Session) -> None:
     """Take back the last answer of the session, and go back to its item."""
     if not session.done:
         return
+    _allowed(session)
     last = session.done[-1]
     with opened(url) as store, store.write() as connection:
         labels.withdraw(connection, last.label_id, session.who, datetime.now(UTC))
     session.done.pop()
     session.answers.pop((last.place, last.question), None)
     session.place = last.place
+
+
+def _allowed(session: Session) -> None:
+    """Raise `Forbidden` unless who looks is still the session's person, and may act."""
+    looks = visitor.current()
+    if looks is None or looks.person.name != session.who:
+        raise Forbidden("you are signed out")
+    looks.need("act")
 
 
 def move(session: Session, step: int) -> None:

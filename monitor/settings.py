@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -36,6 +44,7 @@ from monitor.stream import KafkaSettings, LocalStreamSettings
 
 ENV_PREFIX = "FORESHOCK__"
 DEFAULT_FILE = Path("foreshock.toml")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Section(BaseModel):
@@ -395,12 +404,35 @@ class RelabelSettings(Section):
 
 
 class WebSettings(Section):
-    """The dashboard."""
+    """The dashboard and the API."""
 
     host: str = Field(
         "127.0.0.1", description="Address to listen on; loopback only without a login."
     )
-    port: int = Field(8501, ge=0, le=65535, description="Port of dashboard and `/metrics`.")
+    port: int = Field(8501, ge=0, le=65535, description="Port of dashboard, API and `/metrics`.")
+    login: bool = Field(
+        True,
+        description="Ask for name and password. Without, everybody who reaches the port may act as an "
+        "analyst: on loopback only.",
+    )
+    session_hours: float = Field(
+        12, gt=0, le=24 * 30, description="How long somebody stays signed in."
+    )
+    open_metrics: bool = Field(
+        False, description="Answer `/metrics` without a token of scope `read`."
+    )
+    requests_per_minute: int = Field(
+        600, ge=1, description="Of the API, for each person or token; more are refused (429)."
+    )
+
+    @model_validator(mode="after")
+    def _checked(self) -> WebSettings:
+        if not self.login and self.host not in LOOPBACK:
+            raise ValueError(
+                f"host is {self.host}: without a login the dashboard listens on loopback only; "
+                "write login = true, or host = '127.0.0.1'"
+            )
+        return self
 
 
 class LogSettings(Section):

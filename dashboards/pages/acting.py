@@ -9,7 +9,8 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboards import data, desk
+from dashboards import data, desk, visitor
+from monitor.access.visitor import Deed
 from monitor.alert import explain
 from monitor.domain import VERDICTS
 from monitor.store import Connection, acts
@@ -20,22 +21,9 @@ HELD = "alerts-held"  # in the session: the list that stands still while several
 Ids = Sequence[str]
 
 
-def who() -> None:
-    """Ask for the name that acts go by."""
-    st.text_input(
-        "Your name",
-        key="who",
-        value=None,
-        placeholder=f"as {desk.current().analyst}",
-        max_chars=60,
-        label_visibility="collapsed",
-        width=190,
-    )
-
-
-def name() -> str:
-    """Return the name that the viewer's acts go by."""
-    return " ".join((st.session_state.get("who") or "").split()) or desk.current().analyst
+def allowed() -> bool:
+    """Say whether who looks may act; each act is checked again when it is done."""
+    return not desk.current().read_only and visitor.may("act")
 
 
 def acknowledge(url: str, ids: Ids) -> None:
@@ -82,7 +70,7 @@ def _button(
     label: str,
     icon: str,
     shortcut: str,
-    deed: data.Deed,
+    deed: Deed,
     primary: bool = False,
 ) -> None:
     key = label.lower().replace(" ", "-")
@@ -91,9 +79,13 @@ def _button(
         _do(url, ids, deed)
 
 
-def _do(url: str, ids: Ids, deed: data.Deed) -> None:
+def _do(url: str, ids: Ids, deed: Deed) -> None:
     """Do something in the viewer's name; say which alerts do not allow it any more, and why."""
-    refused = [said for each in ids if (said := data.act(url, each, name(), deed))]
+    looks = visitor.current()
+    if looks is None or desk.current().read_only:
+        st.toast("Nothing was done: you are signed out, or may only look.")
+        return
+    refused = [said for each in ids if (said := data.act(url, each, looks, deed))]
     for said in refused[:REFUSALS]:
         st.toast(said)
     if len(refused) > REFUSALS:

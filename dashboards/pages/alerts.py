@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards import data, desk, theme, words
+from dashboards import data, theme, words
 from dashboards.data import AlertStory
 from dashboards.grids import STATES, alerts_grid, evidence_grid
 from dashboards.pages import acting, frame
@@ -91,7 +91,7 @@ def _list(url: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     )
     asked = (SHOWN[shown or "Open"], KINDS[kind], tuple(keys), least, LIMIT)
     rows = data.alert_rows(url, *asked)
-    if not desk.current().read_only and st.toggle("Select several", key="alert-several"):
+    if acting.allowed() and st.toggle("Select several", key="alert-several"):
         return rows, _select(rows, asked)
     st.session_state.pop(acting.HELD, None)
     if rows.empty:
@@ -143,7 +143,6 @@ def _many(url: str, rows: pd.DataFrame) -> None:
         st.text(f"{explain.count(len(rows), 'alert')} selected")
     ids = rows["id"].tolist()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        acting.who()
         acting.acknowledge(url, ids)
         acting.snooze(url, ids)
         acting.resolve(url, ids)
@@ -252,10 +251,9 @@ def _answer(url: str, story: AlertStory) -> None:
     if said:
         with st.container(key="answer-meta"):
             st.text("\n".join(said))
-    if desk.current().read_only:
+    if not acting.allowed():
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        acting.who()
         if alert.state is AlertState.FIRING:
             acting.acknowledge(url, [alert.id])
         if alert.state in OPEN_STATES:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from dashboards import data, desk
+from dashboards import data, desk, visitor
 from monitor.alert import explain
 from monitor.errors import ConfigError, ForeshockError
 from monitor.store.pages import Standing
+from monitor.store.people import Person
 
 SILENT = timedelta(minutes=2)  # the pipeline writes every second; after this it is not running
 BEHIND_S = 150.0  # the rules work in whole minutes
@@ -32,6 +33,9 @@ def live(draw: Callable[[str], None], again: bool = True) -> None:
     def fragment() -> None:
         url = desk.current().store_url
         try:
+            if visitor.current() is None:
+                st.html('<p>You are signed out. <a href="/login">Sign in</a></p>')
+                return
             standing = data.standing(url)
             if standing.newest_at is None:
                 _empty(url, standing)
@@ -49,6 +53,12 @@ def live(draw: Callable[[str], None], again: bool = True) -> None:
                 )
 
     fragment()
+
+
+def signed_in(person: Person) -> None:
+    """Draw who is signed in, and the way to sign out."""
+    name = f"{html.escape(person.name)} ({person.role.value})"
+    st.html(f'<div class="facts"><span>{name}</span><a href="/account">account</a></div>')
 
 
 def strip(url: str, title: str) -> None:

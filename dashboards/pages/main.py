@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import desk, theme
-from dashboards.pages import alerts, board, relabel
+from dashboards import desk, theme, visitor
+from dashboards.pages import alerts, audit, board, frame, relabel
 
 shown = desk.current()
 pages = {
@@ -13,10 +13,15 @@ pages = {
     "alerts": st.Page(alerts.page, title="Alerts", url_path="alerts"),
     "relabel": st.Page(relabel.page, title="Relabel", url_path="relabel"),
 }
+looks = visitor.current()
+if looks is not None and looks.may("admin"):
+    pages["audit"] = st.Page(audit.page, title="Audit", url_path="audit")
 page = st.navigation(list(pages.values()), position="top")
 st.set_page_config(page_title=f"{page.title} · {shown.title}", page_icon=theme.ICON, layout="wide")
 st.session_state["pages"] = pages
 st.html(theme.css())
 tone = st.context.theme.type or "light"
 st.logo(theme.WORDMARK.format(ink=theme.INK[tone]), size="large")
+if looks is not None and shown.login:
+    frame.signed_in(looks.person)
 page.run()

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import data, desk, labelling, words
+from dashboards import data, desk, labelling, visitor, words
 from dashboards.labelling import Session
 from dashboards.pages import acting, frame
 from models.labels import Head
@@ -29,8 +29,8 @@ def page() -> None:
 
 def _draw(url: str) -> None:
     frame.strip(url, "Relabel")
-    if desk.current().read_only:
-        frame.note("This desk is read only.")
+    if not acting.allowed():
+        frame.note("You may look, but not label.")
         return
     frame.live(_desk, again=False)  # a key draws this part only
 
@@ -58,7 +58,8 @@ def _desk(url: str) -> None:
 
 def _session(url: str) -> Session:
     """Return the viewer's session; another name is another person's."""
-    who = acting.name()
+    looks = visitor.current()
+    who = "" if looks is None else looks.person.name
     session: Session | None = st.session_state.get(HELD)
     if session is None or session.who != who:
         session = st.session_state[HELD] = labelling.begin(url, who)
@@ -85,7 +86,9 @@ def _item(url: str, session: Session, asked: Asked) -> None:
     with st.container(key="item-meta"):
         st.text(" · ".join(part for part in parts if part))
     with st.container(key="guess-meta"):
-        if desk.current().plan.hide_guess and not session.complete(session.place):
+        if desk.current().settings.relabel.plan().hide_guess and not session.complete(
+            session.place
+        ):
             st.text("What the model says is shown once you have answered.")
         else:
             st.text(f"The model says: {_guess(asked)}.")
@@ -179,7 +182,6 @@ def _standing(session: Session) -> None:
         facts.append(
             f"known items: {session.checks.right} of {session.checks.checked} right so far"
         )
-    acting.who()
     with st.container(key="session-meta"):
         st.text(" · ".join(facts))
         if session.trouble:
@@ -228,7 +230,6 @@ def _nothing() -> None:
             "No item waits for you: the model has read none yet, or you have answered all of them. New "
             "ones come with the news."
         )
-        acting.who()
 
 
 def _plain(label: str) -> str:

@@ -64,7 +64,24 @@ class ClassifyStage:
         self.router = self.models()
         if not batch:
             return self._read_again()
-        articles: list[Article] = [entry.body for entry in batch]
+        items = self.classify([entry.body for entry in batch])
+        self._measure(batch, self.wall.now())
+        messages = [
+            Message(
+                item.article.id,
+                CLASSIFIED.encode(
+                    Classified(item, Origin(entry.record.partition, entry.record.offset))
+                ),
+            )
+            for entry, item in zip(batch, items, strict=True)
+        ]
+        read = sum(_is_read(item) for item in items)
+        self.metrics.predictions.labels("read").inc(read)
+        self.metrics.predictions.labels("not_read").inc(len(items) - read)
+        return Effects(outputs={CLASSIFIEDS: messages})
+
+    def classify(self, articles: Sequence[Article]) -> list[ClassifiedArticle]:
+        """Return what is read of some articles, by the bundles and the watchlist in use."""
         texts = [model_input(article.title, article.lead) for article in articles]
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
@@ -73,24 +90,12 @@ class ClassifyStage:
             read = [prediction.read for prediction in predictions]
             named, doubts = self._towards(texts, languages, found, read)
         now = self.wall.now()
-        self._measure(batch, now)
-        messages = [
-            Message(
-                article.id,
-                CLASSIFIED.encode(
-                    Classified(
-                        self._classified(article, prediction, mentions, doubt, now),
-                        Origin(entry.record.partition, entry.record.offset),
-                    )
-                ),
-            )
-            for entry, article, prediction, mentions, doubt in zip(
-                batch, articles, predictions, named, doubts, strict=True
+        return [
+            self._classified(article, prediction, mentions, doubt, now)
+            for article, prediction, mentions, doubt in zip(
+                articles, predictions, named, doubts, strict=True
             )
         ]
-        self.metrics.predictions.labels("read").inc(sum(read))
-        self.metrics.predictions.labels("not_read").inc(len(read) - sum(read))
-        return Effects(outputs={CLASSIFIEDS: messages})
 
     def _read_again(self) -> Effects:
         """Look for the companies in some stored articles; what else was read of them stays."""
@@ -102,7 +107,7 @@ class ClassifyStage:
             [model_input(item.article.title, item.article.lead) for item in items],
             [_language(item.article) for item in items],
             found,
-            [item.topic is not None or item.sentiment is not None for item in items],
+            [_is_read(item) for item in items],
         )
         messages = []
         for item, mentions, doubt in zip(items, named, doubts, strict=True):
@@ -206,3 +211,8 @@ class ClassifyStage:
 
 def _language(article: Article) -> str | None:
     return None if article.language == "und" else article.language
+
+
+def _is_read(item: ClassifiedArticle) -> bool:
+    """Say whether the model reads the article's language."""
+    return item.topic is not None or item.sentiment is not None

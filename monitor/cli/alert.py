@@ -40,7 +40,7 @@ def show(
     """Show alerts whole: why they fired, evidence, history, verdicts, and what was sent."""
     from monitor.alert.show import as_json as to_json
     from monitor.alert.show import as_text, deeds
-    from monitor.store import acts, alerts, companies, outbox
+    from monitor.store import alerts, audit, companies, outbox
 
     store = _store(config, db)
     names = {known.id: known.name for known in companies.load(store)}
@@ -58,7 +58,7 @@ def show(
         typer.echo(
             deeds(
                 alerts.history(store, alert.id),
-                {entry.at: entry.comment for entry in acts.trail(store, alert.id)},
+                {entry.at: entry.comment for entry in audit.trail(store, alert.id)},
                 sent,
             )
         )

@@ -89,11 +89,11 @@ def show(
 ) -> None:
     """Show letters whole: what it was, where it came from, why it stopped, and what was done about it."""
     with told():
-        from monitor.store import Store, acts
+        from monitor.store import Store, audit
 
         with closing(Store(settings_of(config, db).store.url)) as store:
             found = _chosen(store, ids or [])
-            trails = {letter.id: acts.trail(store, letter.id) for letter in found}
+            trails = {letter.id: audit.trail(store, letter.id) for letter in found}
     if as_json:
         typer.echo(json.dumps([_plain(letter) for letter in found], ensure_ascii=False, indent=1))
         return

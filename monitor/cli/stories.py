@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +19,7 @@ from monitor.cli.options import (
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from monitor.domain import ClassifiedArticle
+    from models.routing import Router
     from monitor.settings import Settings
     from monitor.stories.join import Story
 
@@ -60,6 +59,7 @@ def stories(
     from monitor.store import Store, articles, companies
     from monitor.store import alerts as stored
     from monitor.stories.join import GAP
+    from monitor.stories.report import alerts_of, gravest_first, joined, plain
 
     settings = settings_of(config, db)
     store = Store(settings.store.url)
@@ -79,7 +79,7 @@ def stories(
         items = articles.published(connection, start, end, key)
         told = stored.updated_since(connection, start)
     alerts = {e.article_id: each.id for each in told for e in each.evidence}
-    found = _joined(items, settings, words)
+    found = joined(items, settings.story.pack, None if words else _router(settings))
     if behind is not None:
         proof = {item.article_id for item in behind.evidence}
         found = [story for story in found if any(id_ in proof for id_, _ in story.articles)]
@@ -94,20 +94,15 @@ def stories(
             for story in found
             if len(story.articles) >= least and (everybody or story.company_ids)
         ]
-        found.sort(
-            key=lambda story: (
-                *(-story.severity, -len(story.publishers), -len(story.articles)),
-                story.first_at,
-            )
-        )
+        found = gravest_first(found)
     by_key = {(item.article.id, item.article.revision): item for item in items}
     if as_json:
-        rows = [_plain(story, end, alerts) for story in found[:limit]]
+        rows = [plain(story, end, alerts) for story in found[:limit]]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for story in found[:limit]:
         typer.echo(_line(story, names, end))
-        for alert_id in _alerts_of(story, alerts):
+        for alert_id in alerts_of(story, alerts):
             typer.echo(f"      alert {alert_id[:8]}")
         for place in story.articles if show or behind else ():
             article = by_key[place].article
@@ -118,29 +113,11 @@ def stories(
         typer.echo("no story of that kind")
 
 
-def _alerts_of(story: Story, alerts: Mapping[str, str]) -> list[str]:
-    """Return the alerts that have a report of the story among their evidence."""
-    return list(dict.fromkeys(alerts[id_] for id_, _ in story.articles if id_ in alerts))
+def _router(settings: Settings) -> Router:
+    from models.routing import Router
 
-
-def _joined(items: list[ClassifiedArticle], settings: Settings, words: bool) -> list[Story]:
-    from monitor.alert.about import subjects
-    from monitor.stories.join import stories as joined
-    from monitor.stories.risk import RiskPack
-
-    pack = RiskPack.load(settings.story.pack)
-    about = {
-        item.article.id: () if pack.ignores(item.article.title) else subjects(item)
-        for item in items
-    }
-    meaning = None
-    if not words:
-        from models.routing import Router
-        from monitor.stories.meaning import meaning_of
-
-        model = settings.model
-        meaning = meaning_of(Router.load(model.folders, model.engine, model.threads))
-    return joined(items, about, pack.episodes, meaning)
+    model = settings.model
+    return Router.load(model.folders, model.engine, model.threads)
 
 
 def _line(story: Story, names: dict[str, str], now: datetime) -> str:
@@ -159,23 +136,6 @@ def _line(story: Story, names: dict[str, str], now: datetime) -> str:
         f"{' (open)' if story.is_open(now) else ''}  {reports} report{'s' * (reports != 1)} from {voices} "
         f"independent publisher{'s' * (voices != 1)}  [{story.severity}/5] {who}: {what}\n      {story.title}"
     )
-
-
-def _plain(story: Story, now: datetime, alerts: Mapping[str, str]) -> dict[str, object]:
-    return {
-        "id": story.id,
-        "title": story.title,
-        "companies": story.company_ids,
-        "event": story.event,
-        "severity": story.severity,
-        "stage": story.stage,
-        "status": "open" if story.is_open(now) else "quiet",
-        "first_seen": story.first_at.isoformat(),
-        "last_seen": story.last_at.isoformat(),
-        "publishers": story.publishers,
-        "articles": [article_id for article_id, _ in story.articles],
-        "alerts": _alerts_of(story, alerts),
-    }
 
 
 COMMANDS = (stories,)

@@ -158,7 +158,7 @@ def _settings(folder: Path, kafka: str | None, dashboard_port: int | None) -> Se
     port = dashboard_port or 0
     path.write_text(
         f'[store]\nurl = "sqlite:///{(folder / "foreshock.db").as_posix()}"\n'
-        f'[watchlist]\npath = "{Path(WATCHLIST).as_posix()}"\n[web]\nport = {port}\n',
+        f'[watchlist]\npath = "{Path(WATCHLIST).as_posix()}"\n[web]\nport = {port}\nlogin = false\n',
         encoding="utf-8",
     )
     return load_settings(path, {"stream": stream})

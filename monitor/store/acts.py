@@ -18,8 +18,9 @@ from monitor.domain import OPEN_STATES, VERDICTS, AlertState, from_micros, to_mi
 from monitor.errors import ForeshockError
 from monitor.store import outbox
 from monitor.store.alerts import AlertEvent, by_fingerprint, record_event
+from monitor.store.audit import AuditEntry, audited
 from monitor.store.database import Store
-from monitor.store.schema import alerts, audit, verdicts
+from monitor.store.schema import alerts, verdicts
 
 OPEN = tuple(state.value for state in OPEN_STATES)
 SEEN = (*OPEN, AlertState.RESOLVED.value)
@@ -27,19 +28,6 @@ SEEN = (*OPEN, AlertState.RESOLVED.value)
 
 class ActRefused(ForeshockError):
     """An act that the alert does not allow as it is now; the message says how it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what, when, to what, and what it changed."""
-
-    at: datetime
-    who: str
-    act: str
-    subject: str
-    before: Mapping[str, object]
-    after: Mapping[str, object]
-    comment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,38 +183,6 @@ def verdicts_since(store: Store, since: datetime | None = None) -> list[Verdict]
         return [_verdict(row) for row in connection.execute(query).mappings()]
 
 
-def trail(store: Store, subject: str, limit: int = 200) -> list[AuditEntry]:
-    """Return what people did to something, oldest first."""
-    query = select(audit).where(audit.c.subject == subject).order_by(audit.c.id).limit(limit)
-    with store.read() as connection:
-        return [
-            AuditEntry(
-                at=from_micros(row.at_us),
-                who=row.who,
-                act=row.act,
-                subject=row.subject,
-                before=row.before,
-                after=row.after,
-                comment=row.comment,
-            )
-            for row in connection.execute(query)
-        ]
-
-
-def audited(connection: Connection, entry: AuditEntry) -> None:
-    """Write what somebody did, to whatever it was, into the audit."""
-    row = {
-        "at_us": to_micros(entry.at),
-        "who": entry.who,
-        "act": entry.act,
-        "subject": entry.subject,
-        "before": dict(entry.before),
-        "after": dict(entry.after),
-        "comment": entry.comment,
-    }
-    connection.execute(audit.insert(), row)
-
-
 def _act(
     connection: Connection,
     alert_id: str,
@@ -243,8 +199,8 @@ def _act(
     before = {name: row[name] for name in values}
     if values:
         connection.execute(update(alerts).where(alerts.c.id == alert_id).values(dict(values)))
-    audited(connection, AuditEntry(now, who, act, alert_id, before, dict(values), text))
     record_event(connection, alert_id, AlertEvent(now, act, who))
+    audited(connection, AuditEntry(now, who, act, alert_id, before, dict(values), text))
 
 
 def _locked(connection: Connection, alert_id: str) -> RowMapping:

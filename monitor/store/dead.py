@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from monitor.domain import DeadItem, DeadReason, digest, from_micros, storable, to_micros
-from monitor.store.acts import AuditEntry, audited
+from monitor.store.audit import AuditEntry, audited
 from monitor.store.schema import dead_letters
 from monitor.store.upsert import insert
 
@@ -71,9 +71,10 @@ def letters(
     stage: str | None = None,
     reason: str | None = None,
     since: datetime | None = None,
+    before: tuple[int, str] | None = None,
     limit: int | None = None,
 ) -> list[DeadLetter]:
-    """Return dead letters, the newest first."""
+    """Return dead letters, the newest first; ``before``: behind a place of the list, (failed_us, id)."""
     where: list[ColumnElement[bool]] = [dead_letters.c.state.in_(states)]
     if stage is not None:
         where.append(dead_letters.c.stage == stage)
@@ -81,7 +82,11 @@ def letters(
         where.append(dead_letters.c.reason == reason)
     if since is not None:
         where.append(dead_letters.c.failed_us >= to_micros(since))
-    order = (dead_letters.c.failed_us.desc(), dead_letters.c.id)
+    if before is not None:
+        moment_us, id_ = before
+        same = and_(dead_letters.c.failed_us == moment_us, dead_letters.c.id < id_)
+        where.append(or_(dead_letters.c.failed_us < moment_us, same))
+    order = (dead_letters.c.failed_us.desc(), dead_letters.c.id.desc())
     query = select(dead_letters).where(*where).order_by(*order).limit(limit)
     return [_letter(row) for row in connection.execute(query)]
 

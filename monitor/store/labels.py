@@ -13,8 +13,8 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from monitor.domain import Label, LabelRole, from_micros, to_micros
 from monitor.errors import ForeshockError
-from monitor.store.acts import AuditEntry, audited
 from monitor.store.article_rows import KEYS_PER_QUERY
+from monitor.store.audit import AuditEntry, audited
 from monitor.store.schema import labels
 
 WITHDRAWN = "withdrawn"  # in place of a sampler: nobody asked for it

@@ -4,7 +4,8 @@ Times are integer Unix microseconds UTC (``_us``): SQLite has no time zones. Sum
 too (`SCORE_UNIT` a point), so that a bucket is the same to the last bit whatever order items arrive in.
 
 The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, ``notifications``, and
-what people said and did (``verdicts``, ``labels``, ``audit``, ``silences``);
+what people said and did (``verdicts``, ``labels``, ``audit``, ``silences``), and who they are (``people``,
+``tokens``);
 ``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt.
 """
 
@@ -346,11 +347,70 @@ audit = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("who", Text, nullable=False),
     Column("act", String(16), nullable=False),
-    Column("subject", Text, nullable=False),  # id of an alert or a dead letter
+    Column("subject", Text, nullable=False),  # id of an alert or a dead letter, name of a person
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
     Column("comment", Text, nullable=False),
+    # SHA-256 of the hash before it and of this row: see `monitor.store.audit`.
+    Column("hash", String(64), nullable=False, server_default=text("''")),
     Index(None, "subject"),
+)
+
+# The end of the chain. One row: who appends to the audit locks it, so that nobody else does meanwhile.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("last_id", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# Who may look and act. Nobody is deleted: their acts go on bearing their name.
+people = Table(
+    "people",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("password", Text, nullable=False),  # argon2 hash
+    Column("role", String(8), nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("must_change", Boolean, nullable=False),  # the password was given to them
+    Column("created_us", BigInteger, nullable=False),
+)
+
+# Who is signed in with a browser. Of what the browser holds there is only the hash.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("person", String(60), nullable=False),
+    Column("csrf", String(43), nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Index(None, "person"),
+)
+
+# What programs sign in with.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("person", String(60), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Index(None, "person"),
+)
+
+# How often signing in failed lately, by name and by address: it has to wait, also after a restart.
+signins = Table(
+    "signins",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),  # no try before
 )
 
 # What people do not want to hear of for a while; never deleted: they are part of the record.

@@ -23,7 +23,9 @@ SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 SERVE = """
 import sys
 from dashboards.app import serve
-serve(sys.argv[1], port=0, on_ready=lambda url: print(url, flush=True))
+from dashboards.desk import Desk
+shown = Desk(sys.argv[1], login=sys.argv[2] == "login", analyst="m. curie")
+serve(shown, port=0, on_ready=lambda url: print(url, flush=True))
 """
 
 
@@ -107,10 +109,10 @@ def trap() -> Iterator[Trap]:
 
 
 @contextmanager
-def serving(store_url: str, folder: Path) -> Iterator[str]:
+def serving(store_url: str, folder: Path, login: bool = False) -> Iterator[str]:
     """Run the web process, from a folder that holds nothing of ours; yield its URL."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, store_url],
+        [sys.executable, "-c", SERVE, store_url, "login" if login else "open"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=folder,

@@ -18,7 +18,7 @@ from monitor.clock import SystemClock
 from monitor.domain import DeadItem, DeadReason
 from monitor.metrics import Metrics
 from monitor.pipeline import ARTICLES, DEADS, STAGES, Effects, Input, StageLoop
-from monitor.store import Connection, Store, acts, articles, dead
+from monitor.store import Connection, Store, articles, audit, dead
 from monitor.store.dead import DROPPED, MAX_RECORD, RETRIED, WAITING, Original
 from monitor.stream import LocalStreamSettings, open_broker
 from monitor.stream.codec import ARTICLE
@@ -69,7 +69,7 @@ def test_what_was_done_is_listed_no_more_and_goes_after_a_while(store: Store) ->
         assert dead.letters(connection) == [two]
         assert dead.letters(connection, (DROPPED, RETRIED)) == [replace(one, state=DROPPED)]
         assert dead.beginning_with(connection, one.id[:6])[0].state == DROPPED
-    (entry,) = acts.trail(store, one.id)
+    (entry,) = audit.trail(store, one.id)
     assert (entry.who, entry.act, entry.comment) == ("ann", DROPPED, "a test feed")
     with store.write() as connection:
         assert dead.expire(connection, T0) == 0

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from monitor.domain import Alert, AlertState, digest
-from monitor.store import Store, acts, alerts
+from monitor.store import Store, acts, alerts, audit
 from monitor.store.acts import ActRefused
 from monitor.store.alerts import AlertEvent
 from tests.support.make import T0
@@ -82,7 +82,7 @@ def test_every_act_is_in_history_and_audit(store: Store) -> None:
     assert (again.state, again.closed_by, again.resolved_at) == (AlertState.FIRING, None, None)
 
     told = [event.change for event in alerts.history(store, digest("one"))]
-    trail = acts.trail(store, digest("one"))
+    trail = audit.trail(store, digest("one"))
     assert told == [entry.act for entry in trail] == [act for act, _ in steps]
     assert trail[0].before == {"assigned_to": None} and trail[0].after == {"assigned_to": "bob"}
     assert [entry.comment for entry in trail if entry.comment] == [
@@ -107,7 +107,7 @@ def test_what_an_alert_does_not_allow_is_refused_and_leaves_no_trace(store: Stor
     with pytest.raises(ActRefused, match="that is past"):
         do(store, lambda c, i, w, n: acts.snooze(c, i, w, n, n - HOUR))
     for name in ("one", "over", "pending"):
-        assert not acts.trail(store, digest(name)) and not alerts.history(store, digest(name))
+        assert not audit.trail(store, digest(name)) and not alerts.history(store, digest(name))
 
 
 def test_one_open_alert_of_an_event(store: Store) -> None:
@@ -186,7 +186,7 @@ def test_of_many_at_once_one_is_first(store: Store) -> None:
         thread.join()
     first = load(store).acknowledged_by
     assert len(refused) == 5 and all(f"{first} acknowledged it" in each for each in refused)
-    assert len(acts.trail(store, digest("one"))) == 1
+    assert len(audit.trail(store, digest("one"))) == 1
 
 
 def test_acknowledging_while_the_alert_grows_is_not_lost(store: Store) -> None:

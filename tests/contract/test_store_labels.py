@@ -17,7 +17,7 @@ from monitor.alert.story import Names
 from monitor.domain import Label, LabelRole
 from monitor.errors import PoisonError
 from monitor.pipeline import ALERTS, LABELS
-from monitor.store import Store, acts, labels
+from monitor.store import Store, audit, labels
 from monitor.store.labels import LabelRefused
 from monitor.stream import LocalStreamSettings, open_broker
 from monitor.stream.codec import LABEL
@@ -51,7 +51,7 @@ def test_a_label_is_kept_as_it_was_said_and_is_in_the_audit(store: Store) -> Non
     with store.read() as connection:
         assert labels.events(connection, head="topic") == [second]
         assert labels.events(connection, articles=[first.article_id]) == [first, third]
-    trail = acts.trail(store, first.article_id)
+    trail = audit.trail(store, first.article_id)
     assert [(each.act, each.who, each.comment) for each in trail] == [
         ("labelled", "ann", "sentiment"),
         ("adjudicated", "eve", "target acme"),
@@ -76,7 +76,7 @@ def test_taking_back_is_an_event_of_ones_own(store: Store) -> None:
         with pytest.raises(LabelRefused, match=why), store.write() as connection:
             labels.withdraw(connection, id_ or 0, who, T0)
     assert stored(store) == [said, other, back]
-    assert [each.act for each in acts.trail(store, said.article_id)][-1] == "withdrawn"
+    assert [each.act for each in audit.trail(store, said.article_id)][-1] == "withdrawn"
 
 
 def test_of_many_who_take_back_at_once_one_does(store: Store) -> None:

@@ -173,9 +173,9 @@ def test_wrong_arguments_say_what_is_right(
     assert "Traceback" not in done.stderr
 
 
-def test_run_refuses_an_address_others_can_reach(tmp_path: Path) -> None:
+def test_without_a_login_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "foreshock.toml"
-    config.write_text('[web]\nhost = "0.0.0.0"\n', "utf-8")
+    config.write_text('[web]\nhost = "0.0.0.0"\nlogin = false\n', "utf-8")
     done = foreshock("run", "--stages", "web", "--config", str(config))
     assert done.returncode == 2
     assert "loopback" in done.stderr

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.alert.states import Finding, Life, advance
 from monitor.domain import OPEN_STATES, AlertKind, AlertState, Dimension, Evidence, digest
-from monitor.store import Store, acts, alerts
+from monitor.store import Store, acts, alerts, audit
 from monitor.store.acts import ActRefused
 from monitor.store.alerts import AlertEvent
 from tests.support.make import T0
@@ -122,7 +122,7 @@ def _is_whole(store: Store, id_: str) -> None:
         assert found.snoozed_until is None
     history = alerts.history(store, id_)
     by_people = [(each.at, each.change) for each in history if each.actor == "ann"]
-    assert by_people == [(entry.at, entry.act) for entry in acts.trail(store, id_)]
+    assert by_people == [(entry.at, entry.act) for entry in audit.trail(store, id_)]
     turns = [each.change for each in history if each.change in TURNS]
     assert TURNS[turns[-1]] == (found.state is AlertState.RESOLVED)
     assert replace(found, evidence=()) in [

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli import app
 from monitor.errors import ConfigError
-from monitor.store import Store, acts
+from monitor.store import Store, audit
 from tests.unit.notify.desk import Desk, alert
 
 ONE, TWO = alert(), alert("brown", "fraud")
@@ -46,7 +46,7 @@ def test_acts_on_many_name_those_that_refuse(db: str) -> None:
         ("comment", ONE.id, "--text", "call at two"),
     ):
         assert run(db, *arguments, "--by", "ann").exit_code == 0
-    told = [entry.act for entry in acts.trail(Store(db), ONE.id)]
+    told = [entry.act for entry in audit.trail(Store(db), ONE.id)]
     assert told == [
         *("acknowledged", "assigned", "snoozed", "unsnoozed", "resolved", "reopened", "commented")
     ]
