@@ -108,19 +108,23 @@ def rebuild(
     """Make buckets and publishers anew from the articles, in one transaction; return the rows written.
 
     What people did, alerts, messages and the record itself are not touched. Stages that write meanwhile wait.
+    Buckets past their time come back only where they, or older ones, are there still.
     """
     total = articles.count(store)
     with store.write() as connection:
         articles.lock(connection)
         recount = _recounted(connection, total, watch)
         from_us = _counted_from_us(connection)
+        first_us = {grain: buckets.earliest(connection, grain) for grain in Grain}
         buckets.clear(connection, from_us)
         written = 0
         for frame in recount.buckets():
             if frame.empty:
                 continue
             grain = Grain(frame["grain"].iloc[0])
-            kept = _since(frame, _kept_from_us(kept_from, grain, from_us))
+            since_us = _kept_from_us(kept_from, grain, from_us)
+            first = first_us[grain]
+            kept = _since(frame, since_us if first is None else min(since_us, max(first, from_us)))
             buckets.add(connection, kept)
             written += len(kept)
         publishers = _since(recount.publishers(), from_us, "hour_us")

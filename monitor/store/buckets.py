@@ -161,6 +161,13 @@ def clear(connection: Connection, since_us: int = 0) -> None:
     connection.execute(delete(publishers).where(publishers.c.hour_us >= since_us))
 
 
+def earliest(connection: Connection, grain: Grain) -> int | None:
+    """Return when the first bucket of a grain that there is starts (us); ``None`` where there is none."""
+    query = select(func.min(buckets.c.start_us)).where(buckets.c.grain == grain.value)
+    found: int | None = connection.execute(query).scalar_one()
+    return found
+
+
 def expire(connection: Connection, grain: Grain, before: datetime) -> int:
     """Delete buckets of a grain that start before a time; return how many. Coarser grains stay."""
     where = and_(buckets.c.grain == grain.value, buckets.c.start_us < to_micros(before))

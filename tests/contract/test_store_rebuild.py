@@ -120,6 +120,13 @@ def test_what_retention_deleted_is_not_missed_and_does_not_come_back(
     assert tables(store, DERIVED) == kept
 
 
+def test_what_is_past_its_time_and_there_still_is_rebuilt_too(store: Store, desk: Desk) -> None:
+    sound = digest(store)
+    rebuild(store, {Grain.MINUTE: T0 + timedelta(hours=2), Grain.HOUR: T0 + timedelta(hours=1)})
+    assert digest(store) == sound
+    assert sound.buckets_match
+
+
 def test_the_commands(store: Store, store_url: str, desk: Desk) -> None:
     def foreshock(*arguments: str) -> Result:
         return CliRunner().invoke(app, ["db", *arguments, "--db", store_url])
