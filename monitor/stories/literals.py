@@ -8,8 +8,8 @@ syntax tree of an expression, derive strings one of which every match contains.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
+from re import _parser as parser  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 MOST = 64  # spellings of one run

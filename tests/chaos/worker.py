@@ -1,7 +1,4 @@
-"""The command line, as a worker of the chaos run: ``python -m tests.chaos.worker COMMAND ...``.
-
-libfaketime answers EINVAL where a sleep ends before it has begun; the system returns at once.
-"""
+"""The command line, as a worker of the chaos run: ``python -m tests.chaos.worker COMMAND ...``."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ _sleep = time.sleep
 
 
 def sleep(seconds: float) -> None:
+    """Sleep as the system does, which returns at once where libfaketime answers EINVAL."""
     try:
         _sleep(seconds)
     except OSError as error:
@@ -21,6 +19,14 @@ def sleep(seconds: float) -> None:
             raise
 
 
-if __name__ == "__main__":
+def mend_sleep() -> None:
+    """Let this process, whose clock is libfaketime's, sleep as the system does.
+
+    It answers EINVAL where a sleep ends before it has begun.
+    """
     setattr(time, "sleep", sleep)  # noqa: B010 - its type is a builtin's
+
+
+if __name__ == "__main__":
+    mend_sleep()
     main()

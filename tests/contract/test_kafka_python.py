@@ -209,7 +209,9 @@ WRITE = """
 import sys
 from monitor.stream import KafkaSettings, open_broker
 from monitor.stream.port import Message
+from tests.chaos.worker import mend_sleep
 from tests.support.streams import append_until_taken
+mend_sleep()
 writer = open_broker(KafkaSettings(sys.argv[1], topic_prefix=sys.argv[2])).writer()
 append_until_taken(writer, [Message("k", b"1")])
 """
