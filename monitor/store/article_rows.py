@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -23,6 +23,20 @@ from monitor.store.schema import articles, mentions, seen
 
 # Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
 KEYS_PER_QUERY = 10_000
+
+K = TypeVar("K")
+
+
+def parts(keys: Sequence[K], most: int = KEYS_PER_QUERY) -> Iterator[Sequence[K]]:
+    """Yield keys in their order, so many at a time as one query takes.
+
+    Examples
+    --------
+    >>> list(parts([1, 2, 3], 2))
+    [[1, 2], [3]]
+    """
+    for begin in range(0, len(keys), most):
+        yield keys[begin : begin + most]
 
 
 def row_of(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
@@ -115,8 +129,7 @@ def items_of(connection: Connection, rows: Sequence[RowMapping]) -> list[Classif
     """Return the articles that some rows are, with their companies."""
     named: dict[tuple[str, str], list[Mention]] = {}
     ids = list({row["id"] for row in rows})
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        part = ids[begin : begin + KEYS_PER_QUERY]
+    for part in parts(ids):
         for row in connection.execute(select(mentions).where(mentions.c.article_id.in_(part))):
             mention = Mention(
                 *(row.company_id, row.alias, row.field, row.start, row.end),
@@ -144,8 +157,7 @@ def revisions(
     columns = (table.id, table.revision, table.ingested_us, table.current, table.watchlist)
     known: dict[tuple[str, str], int] = {}
     current: dict[str, tuple[datetime, str]] = {}
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        part = ids[begin : begin + KEYS_PER_QUERY]
+    for part in parts(ids):
         for row in connection.execute(select(*columns).where(articles.c.id.in_(part))):
             known[(row.id, row.revision)] = row.watchlist
             if row.current:
@@ -156,7 +168,6 @@ def revisions(
 def deleted(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Return those of these ids that retention has deleted."""
     found: set[str] = set()
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        part = ids[begin : begin + KEYS_PER_QUERY]
+    for part in parts(ids):
         found |= set(connection.execute(select(seen.c.id).where(seen.c.id.in_(part))).scalars())
     return found

@@ -35,6 +35,7 @@ from monitor.store.article_rows import (
     items_of,
     mention_rows,
     newest_readings,
+    parts,
     revisions,
     row_of,
 )
@@ -106,8 +107,7 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
 def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[ClassifiedArticle]:
     """Return the stored articles with these (id, revision) keys, in the order of the keys."""
     found: dict[tuple[str, str], ClassifiedArticle] = {}
-    for begin in range(0, len(keys), KEYS_PER_QUERY // 2):
-        part = list(keys[begin : begin + KEYS_PER_QUERY // 2])
+    for part in parts(keys, KEYS_PER_QUERY // 2):
         where = tuple_(articles.c.id, articles.c.revision).in_(part)
         for item in _load(connection, where):
             found[(item.article.id, item.article.revision)] = item
@@ -117,8 +117,7 @@ def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[Classif
 def current(connection: Connection, ids: Sequence[str]) -> list[ClassifiedArticle]:
     """Return the current revision of these articles."""
     found: list[ClassifiedArticle] = []
-    for begin in range(0, len(ids), KEYS_PER_QUERY):
-        part = ids[begin : begin + KEYS_PER_QUERY]
+    for part in parts(ids):
         found += _load(connection, and_(articles.c.current, articles.c.id.in_(part)))
     return found
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from monitor.domain import Label, LabelRole, from_micros, to_micros
 from monitor.errors import ForeshockError
-from monitor.store.article_rows import KEYS_PER_QUERY
+from monitor.store.article_rows import parts
 from monitor.store.audit import AuditEntry, audited
 from monitor.store.schema import labels
 
@@ -78,8 +78,7 @@ def events(
     if articles is None:
         return [_label(row) for row in connection.execute(query).mappings()]
     found: list[Label] = []
-    for begin in range(0, len(articles), KEYS_PER_QUERY):
-        part = articles[begin : begin + KEYS_PER_QUERY]
+    for part in parts(articles):
         rows = connection.execute(query.where(labels.c.article_id.in_(part))).mappings()
         found += map(_label, rows)
     return sorted(found, key=lambda label: label.id or 0)

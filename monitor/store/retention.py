@@ -12,10 +12,10 @@ from sqlalchemy import Connection, delete, exists, insert, select
 
 from monitor.domain import EPOCH, from_micros, to_micros
 from monitor.store import articles as article_store
-from monitor.store import progress
+from monitor.store import progress, weights
 from monitor.store.database import Store
 from monitor.store.progress import Progress
-from monitor.store.schema import articles, evidence, labels, mentions, seen, weights
+from monitor.store.schema import articles, evidence, labels, mentions, seen
 
 STAGE, WHAT = "retention", "articles"
 BATCH = 500  # ids, well below what a database takes in one statement
@@ -30,8 +30,7 @@ def expire(store: Store, before: datetime) -> int:
     """
     cut_us = to_micros(before) // DAY_US * DAY_US
     with store.write() as connection:
-        if cut_us <= to_micros(_reached(connection)):
-            cut_us = to_micros(_reached(connection))
+        cut_us = max(cut_us, to_micros(_reached(connection)))
         progress.save(connection, Progress(STAGE, WHAT, 0, through_at=from_micros(cut_us)))
     deleted = 0
     while True:
@@ -41,7 +40,7 @@ def expire(store: Store, before: datetime) -> int:
             if ids:
                 connection.execute(insert(seen), [{"id": id_} for id_ in ids])
                 connection.execute(delete(mentions).where(mentions.c.article_id.in_(ids)))
-                connection.execute(delete(weights).where(weights.c.article_id.in_(ids)))
+                weights.drop(connection, ids)
                 connection.execute(delete(articles).where(articles.c.id.in_(ids)))
         deleted += len(ids)
         if len(ids) < BATCH:

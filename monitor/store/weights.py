@@ -9,9 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from monitor.domain import to_micros
+from monitor.store.article_rows import parts
 from monitor.store.schema import weights
-
-IDS_PER_QUERY = 10_000  # bound parameters are limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,7 @@ class Weight:
 def of(connection: Connection, ids: Sequence[str]) -> dict[str, Weight]:
     """Return what these articles weigh, by id."""
     found: dict[str, Weight] = {}
-    for begin in range(0, len(ids), IDS_PER_QUERY):
-        part = ids[begin : begin + IDS_PER_QUERY]
+    for part in parts(ids):
         for row in connection.execute(select(weights).where(weights.c.article_id.in_(part))):
             found[row.article_id] = _weight(row)
     return found
@@ -48,8 +46,7 @@ def holders(connection: Connection, reports: Iterable[str]) -> dict[str, Weight]
     """Return the article that holds each of these reports, the first published; by report."""
     found: dict[str, Weight] = {}
     wanted = sorted(set(reports))
-    for begin in range(0, len(wanted), IDS_PER_QUERY):
-        part = wanted[begin : begin + IDS_PER_QUERY]
+    for part in parts(wanted):
         for row in connection.execute(select(weights).where(weights.c.report.in_(part))):
             weight = _weight(row)
             if weight.report not in found or weight.place < found[weight.report].place:
@@ -86,8 +83,7 @@ def put(connection: Connection, rows: Iterable[Weight]) -> None:
 
 def drop(connection: Connection, ids: Sequence[str]) -> None:
     """Delete the weights of these articles."""
-    for begin in range(0, len(ids), IDS_PER_QUERY):
-        part = ids[begin : begin + IDS_PER_QUERY]
+    for part in parts(ids):
         connection.execute(delete(weights).where(weights.c.article_id.in_(part)))
 
 
