@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from monitor.batch_size import BatchSize
 from monitor.clock import Clock
 from monitor.domain import DeadItem, DeadReason, storable
 from monitor.errors import FatalError, PoisonError, RetriableError
@@ -59,7 +60,10 @@ POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """One row of the table: what a stage reads and writes, and how its input is decoded."""
+    """One row of the table: what a stage reads and writes, and how its input is decoded.
+
+    ``batch`` is the most records that one turn takes.
+    """
 
     name: str
     reads: str | None
@@ -180,12 +184,16 @@ class StageLoop:
             self.stop.wait(effects.idle_s)
 
     def _run_reader(self, reader: StreamReader, append: Append, flush: Flush) -> None:
+        size = BatchSize(self.spec.batch)
         while not self.stop.is_set():
-            records = self._patiently(lambda: reader.poll(self.spec.batch, POLL_S), reader)
+            records = self._patiently(lambda: reader.poll(size.limit, POLL_S), reader)
             if not records:
                 self._idle_turn(append, flush, reader)
-            elif not self._turn(records, append, flush, reader):
+                continue
+            began_s = time.monotonic()
+            if not self._turn(records, append, flush, reader):
                 return  # stopped in an outage: nothing is committed
+            size.took(len(records), time.monotonic() - began_s)
 
     def _idle_turn(
         self, append: Append, flush: Flush, reader: StreamReader | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+
+from monitor.signals import stopping
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +47,15 @@ def supervise(children: Sequence[Child], environment: Mapping[str, str] | None =
         Exit code: 0 after a stop, else that of the process that ended.
     """
     stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        with tempfile.TemporaryDirectory(prefix="foreshock-metrics-") as folder:
-            variables = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder, **(environment or {})}
-            try:
-                return _watch(children, variables, stop)
-            finally:
-                stop_all(children)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with (
+        stopping(stop.set),
+        tempfile.TemporaryDirectory(prefix="foreshock-metrics-") as folder,
+    ):
+        variables = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder, **(environment or {})}
+        try:
+            return _watch(children, variables, stop)
+        finally:
+            stop_all(children)
 
 
 def start(child: Child, environment: Mapping[str, str]) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import signal
 import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +22,7 @@ from monitor.cli.options import (
     stages_of,
 )
 from monitor.errors import ConfigError
+from monitor.signals import DRAIN_S, stopping
 
 if TYPE_CHECKING:
     from monitor.replay import Outcome
@@ -86,14 +85,14 @@ def pipeline(
     settings = settings_of(config, db, kafka, watchlist)
     _log(settings.log.level, settings.log.format)
     service = Service(open_outside(settings), stages_of(stages, STAGE_NAMES))
-    with _stopping(service.stop.set):
+    with stopping(service.stop.set, DRAIN_S):
         service.start()
         try:
             while not service.stop.wait(0.5) and service.running:
                 pass
         finally:
             service.close()
-    service.join()
+        service.join()
 
 
 def replay(
@@ -137,7 +136,7 @@ def replay(
     outside = open_outside(settings, ReplayClock(_speed(speed)))
     service = Service(outside, names, [source], send=notify, housekeeping=False)
     try:
-        with _stopping(service.stop.set), reading_bar() as watch_of:
+        with stopping(service.stop.set), reading_bar() as watch_of:
             outcome = run_replay(outside, service, watch_of(source.progress))
     finally:
         service.close()
@@ -190,23 +189,6 @@ def _log(level: str, form: str) -> None:
     from monitor.logs import set_up
 
     set_up(level, form)
-
-
-class _stopping:
-    """SIGTERM and SIGINT call something once, instead of ending the process on the spot."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call = call
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self.call())
-
-    def __exit__(self, *_: object) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _print(outcome: Outcome, as_json: bool) -> None:

@@ -17,6 +17,8 @@ from tests.support.postgres import PostgresServer
 
 # Database or broker were away while it started; its supervisor starts it again.
 UNAVAILABLE = 3
+DRAIN_S = 40.0
+SLOW_S = 12.0
 ROOT = Path(__file__).parents[2]
 HOUR_S = 3_600
 JUMPS_S = (-48 * HOUR_S, -2 * HOUR_S, -300, 300, 2 * HOUR_S, 48 * HOUR_S)
@@ -36,6 +38,7 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
         self.ended: Counter[int] = Counter()  # exit codes that nobody had asked for
         self.last_words: list[str] = []  # of endings that nobody expects
+        self.drains_s: list[float] = []
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -73,17 +76,27 @@ class Worker:
             self.start()
 
     def end(self, number: signal.Signals) -> None:
-        if self.process is not None:
-            self.signal(signal.SIGCONT)
-            self.signal(number)
+        """Send a signal and wait for the end, asking a slow one where it stands."""
+        if self.process is None:
+            return
+        self.signal(signal.SIGCONT)
+        self.signal(number)
+        began_s = time.monotonic()
+        try:
+            self.process.wait(SLOW_S)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGUSR1)
             try:
-                self.process.wait(40)
+                self.process.wait(DRAIN_S - SLOW_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
                 self.ended[-9] += 1  # did not drain in time
-            self.clock.forget(self.process.pid)
-            self.process = None
+            self.last_words.append(self.log.read_text(errors="replace")[-6_000:])
+        if number == signal.SIGTERM:
+            self.drains_s.append(time.monotonic() - began_s)
+        self.clock.forget(self.process.pid)
+        self.process = None
 
     def signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -48,7 +48,9 @@ class Outcome:
         Messages that were due and did not reach the receiver; and those that it took twice, each since a
         process was killed between the answer and its note of it.
     crashes
-        Processes that ended by themselves, by exit code.
+        Processes that ended by themselves, by exit code; -9 where one did not drain in time.
+    longest_drain_s
+        What the slowest process took to end after SIGTERM.
     """
 
     seconds: float
@@ -67,6 +69,7 @@ class Outcome:
     told_twice: int
     drained_s: float
     crashes: dict[int, int]
+    longest_drain_s: float
 
     @property
     def sound(self) -> bool:
@@ -161,6 +164,7 @@ def count(place: Bench, seconds: float, seed: int, drained_s: float) -> Outcome:
         told_twice=sum(times - 1 for times in taken.values()),
         drained_s=round(drained_s, 1),
         crashes=dict(sum((worker.ended for worker in faults.workers), Counter())),
+        longest_drain_s=round(max((s for w in faults.workers for s in w.drains_s), default=0.0), 1),
     )
 
 

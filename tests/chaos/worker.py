@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import faulthandler
+import signal
 import time
 
 from monitor.cli import main
@@ -29,4 +31,7 @@ def mend_sleep() -> None:
 
 if __name__ == "__main__":
     mend_sleep()
+    faulthandler.register(
+        signal.SIGUSR1
+    )  # where each thread stands, for who asks why it does not end
     main()
