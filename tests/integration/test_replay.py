@@ -19,7 +19,7 @@ from monitor.stream import KafkaSettings, open_broker
 from tests.integration.news import write_news, write_watchlist
 from tests.support.kafka import KafkaServer
 
-ROWS = 3_000
+ROWS = 1_500
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_kafka_gives_the_same_though_a_classifier_is_killed(
     config = tmp_path / "foreshock.toml"
     config.write_text(
         f'[store]\nurl = "{db}"\n[watchlist]\npath = "{news.parent}/watchlist.csv"\n'
-        f'[stream]\nkind = "kafka"\npartitions = 4\nmax_backlog = 2000\n[stream.kafka]\n'
+        f'[stream]\nkind = "kafka"\npartitions = 4\nmax_backlog = 1000\n[stream.kafka]\n'
         f'bootstrap_servers = "{kafka.bootstrap}"\ntopic_prefix = "{tmp_path.name}-"\n'
         "session_timeout_s = 6\n"
     )

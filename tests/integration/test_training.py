@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
 torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 pytest.importorskip("nncf", reason="nncf is in foreshock[train]")
@@ -21,6 +23,7 @@ pytest.importorskip("nncf", reason="nncf is in foreshock[train]")
 from models.base import resolve_base  # noqa: E402
 from models.bundle import CARD, CURVE, RISK_COVERAGE, load_bundle  # noqa: E402
 from models.classifier import Classifier  # noqa: E402
+from monitor.cli import app  # noqa: E402
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -28,14 +31,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-MAIN = """
-import typer
-from monitor.cli.model import COMMANDS
-app = typer.Typer()
-for command in COMMANDS:
-    app.command()(command)
-app()
-"""
 TOPICS = {
     "Earnings": "reports quarterly profit of",
     "Dividend": "declares quarterly dividend of",
@@ -103,25 +98,28 @@ def recipe(base: Path, data: Path) -> Path:
     return path
 
 
+# One thread: a pool of them costs more than it brings on matrices this small.
 ENVIRON = os.environ | {"FORESHOCK_DATA": "/nonexistent", "OMP_NUM_THREADS": "1"}
 
 
-def foreshock(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=250,
-        # One thread: a pool of them costs more than it brings on matrices this small.
-        env=ENVIRON,
-    )
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def foreshock(*arguments: object) -> Result:
+    """Run a command in this process: to load torch takes longer than to train these."""
+    return CliRunner(env=ENVIRON).invoke(app, [*map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
 def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "tiny"
     done = foreshock("train", "--config", recipe, "--out", out)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "epoch 1: loss" in done.stderr
     return out
 
@@ -132,7 +130,7 @@ def evaluate(bundle: Path, data: Path, engine: str, task: str) -> dict[str, Any]
         "--model", bundle, "--engine", engine, "--json",
         *(["--target", "who"] if task == "target" else []),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -191,7 +189,7 @@ def test_several_events_of_one_text(trained: Path, data: Path) -> None:
 
 def test_a_second_run_does_not_overwrite_checkpoints(trained: Path, recipe: Path) -> None:
     done = foreshock("train", "--out", trained, "--config", recipe)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "--resume" in done.stderr
 
 
@@ -201,7 +199,7 @@ def test_a_killed_training_resumes_to_the_same_figures(
     out = tmp_path / "tiny"
     arguments = ["train", "--config", str(recipe), "--out", str(out)]
     running = subprocess.Popen(
-        [sys.executable, "-c", MAIN, *arguments], env=ENVIRON, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "monitor.cli", *arguments], env=ENVIRON, stderr=subprocess.DEVNULL
     )
     progress = tmp_path / "tiny.checkpoints" / "progress.json"
     until = time.monotonic() + 250
@@ -217,12 +215,12 @@ def test_a_killed_training_resumes_to_the_same_figures(
     try:
         set_of_topics.write_bytes(whole.replace(b"Acme", b"Acne", 1))
         drifted = foreshock(*arguments, "--resume")
-        assert drifted.returncode == 2
+        assert drifted.exit_code == 2
         assert "made with data.topic=" in drifted.stderr
     finally:
         set_of_topics.write_bytes(whole)
     done = foreshock(*arguments, "--resume")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     resumed, unbroken = load_bundle(out), load_bundle(trained)
     assert resumed.training["curve"] == unbroken.training["curve"]
     assert resumed.metrics == unbroken.metrics
@@ -245,7 +243,7 @@ def test_torchrun_trains_one_bundle(recipe: Path, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     done = foreshock("train", "--out", tmp_path / "b")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "twitter_topic.csv.gz: no such file; looked in" in done.stderr
 
 
@@ -255,5 +253,5 @@ def test_any_label_set_with_one_command(data: Path, base: Path, tmp_path: Path) 
         "--set", f"base={base}", "--set", "adapter.rank=4", "--set", "fit.epochs=1",
         "--set", "fit.precision=float32", "--set", "baseline=false",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert load_bundle(tmp_path / "any").labels == {"label": ("", "fine", "fine|probe", "probe")}

@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
 from models.bundle import write_manifest  # noqa: E402
 from models.dataset.keys import folded_key  # noqa: E402
@@ -37,6 +38,7 @@ from models.training.search import (  # noqa: E402
 )
 from models.training.toml import dumps  # noqa: E402
 from models.training.trials import search  # noqa: E402
+from monitor.cli import app  # noqa: E402
 from tests.unit.models.compress import tiny  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
@@ -232,20 +234,20 @@ def test_teachers_who_saw_the_folds_are_refused(recipe: Path, tmp_path: Path) ->
         search(load_config(recipe), started, places)
 
 
-def command(recipe: Path, out: Path, *more: str) -> list[str]:
+def arguments(recipe: Path, out: Path, *more: str) -> list[str]:
     file = recipe.with_name("search.toml")
     file.write_text('trials = 3\nfolds = 2\n[space]\n"fit.lr" = {low = 1e-3, high = 1e-2}\n')
     return [
-        sys.executable, "-m", "monitor.cli", "train", "--config", str(recipe),
-        "--search", str(file), "--out", str(out), "--json", *more,
-    ]  # fmt: skip
+        *("train", "--config", str(recipe), "--search", str(file)),
+        *("--out", str(out), "--json", *more),
+    ]
 
 
 def test_a_killed_search_goes_on_to_the_same_end(recipe: Path, tmp_path: Path) -> None:
     environ = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     broken = tmp_path / "broken"
     running = subprocess.Popen(
-        command(recipe, broken), cwd=tmp_path, env=environ,
+        [sys.executable, "-m", "monitor.cli", *arguments(recipe, broken)], cwd=tmp_path, env=environ,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     work = tmp_path / "broken.checkpoints"
@@ -265,10 +267,8 @@ def test_a_killed_search_goes_on_to_the_same_end(recipe: Path, tmp_path: Path) -
     other = load_config(recipe, ["fit.epochs=3"])
     with pytest.raises(ModelError, match="made with another recipe"):
         search(other, chosen, Places(broken, work, beside=tmp_path, resume=True))
-    done = subprocess.run(
-        command(recipe, broken, "--resume"), capture_output=True, text=True, env=environ
-    )
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, arguments(recipe, broken, "--resume"))
+    assert done.exit_code == 0, done.stderr
     for path, at in first.items():
         assert path.stat().st_mtime_ns == at  # a trial that was through is not run again
     whole = search(
