@@ -29,8 +29,8 @@ def web(
     from dashboards.app import serve
     from dashboards.desk import Desk
     from monitor.access.signing import FIRST, first_admin
-    from monitor.clock import SystemClock
     from monitor.store import Store
+    from monitor.store.clock import time_of
 
     settings = settings_of(config, db, kafka, watchlist)
     set_up(settings.log.level, settings.log.format)
@@ -38,7 +38,7 @@ def web(
     def ready(url: str) -> None:
         if settings.web.login:
             with closing(Store(settings.store.url)) as store:
-                password = first_admin(store, SystemClock().now())
+                password = first_admin(store, time_of(store))
             if password is not None:  # to the console only: a log is kept, and read by others
                 said = f"first start: sign in as {FIRST} with {password} and change it"
                 typer.echo(said, err=True)

@@ -28,12 +28,12 @@ from dashboards.desk import Desk
 from dashboards.door import Door
 from dashboards.headers import SecurityHeaders
 from monitor.api import app as api
-from monitor.clock import SystemClock
 from monitor.errors import ConfigError, ForeshockError
 from monitor.health import troubles
 from monitor.metrics import Metrics, exposition
 from monitor.settings import LOOPBACK
 from monitor.store import pages
+from monitor.store.clock import time_of
 
 SCRIPT = Path(__file__).with_name("pages") / "main.py"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -135,7 +135,7 @@ async def readyz(_request: Request) -> Response:
 
     def look() -> list[str]:
         with desk.opened(desk.current().store_url) as store:
-            return troubles(store, SystemClock().now(), desk.current().bounds)
+            return troubles(store, time_of(store), desk.current().bounds)
 
     try:
         found = await run_in_threadpool(look)

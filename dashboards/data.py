@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from monitor.aggregate.trends import key_trend
 from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState, Dimension, Grain, to_micros
 from monitor.store import acts, alerts, audit, buckets, companies, outbox, pages
 from monitor.store.audit import Verified, Written
+from monitor.store.clock import time_of
 from monitor.store.pages import Standing
 from monitor.store.schema import SCORE_UNIT
 
@@ -66,7 +67,13 @@ def label(url: str, dimension: str, key: str) -> str:
 
 def now(url: str) -> datetime:
     """Return the pipeline's time."""
-    return standing(url).as_of or datetime.now(UTC)
+    return standing(url).as_of or wall(url)
+
+
+def wall(url: str) -> datetime:
+    """Return the time by which the processes of this database agree."""
+    with opened(url) as store:
+        return time_of(store)
 
 
 def window(url: str, hours: int) -> tuple[datetime, datetime]:
@@ -391,7 +398,7 @@ def act(url: str, alert_id: str, visitor: Visitor, deed: Deed) -> str:
     refused = ""
     try:
         with opened(url) as store:
-            visitors.act(store, visitor, alert_id, deed, datetime.now(UTC))
+            visitors.act(store, visitor, alert_id, deed, time_of(store))
     except (acts.ActRefused, Forbidden) as error:
         refused = str(error)
     for cached in (alert, alert_rows, open_alerts, watch, overview):

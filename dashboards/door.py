@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashboards import desk
 from monitor.access import visitor as visitors
 from monitor.access.visitor import Visitor
-from monitor.clock import SystemClock
 from monitor.errors import ForeshockError
 from monitor.settings import LOOPBACK
+from monitor.store.clock import time_of
 
 COOKIE = "foreshock_session"
 OPEN = ("/healthz", "/readyz", "/login", "/login.css")
@@ -88,9 +88,9 @@ def visitor_of(asked: HTTPConnection) -> Visitor | None:
         if kind.casefold() == "bearer":  # other kinds may be of a proxy in front
             if not asked.url.path.startswith(PROGRAMS):
                 return None
-            return visitors.by_token(store, secret.strip(), SystemClock().now())
+            return visitors.by_token(store, secret.strip(), time_of(store))
         secret = session_cookie(asked)
-        return visitors.by_session(store, secret, SystemClock().now()) if secret else None
+        return visitors.by_session(store, secret, time_of(store)) if secret else None
 
 
 def session_cookie(asked: HTTPConnection) -> str:

@@ -20,6 +20,7 @@ from monitor.relabel.answers import answer as answer_of
 from monitor.relabel.candidates import Asked, load, queue
 from monitor.relabel.heads import Question, heads_of
 from monitor.store import labels
+from monitor.store.clock import time_of
 
 SEED = 1
 # Streamlit keeps c and r; n, p and u move. A digit answers heads of few labels, a letter those of many.
@@ -108,7 +109,7 @@ def answer(url: str, session: Session, place: int, question: Question, value: st
     plan = desk.current().settings.relabel.plan()
     with opened(url) as store, store.write() as connection:
         said = answer_of(
-            *(connection, heads(), asked.item, question, value, session.who, datetime.now(UTC)),
+            *(connection, heads(), asked.item, question, value, session.who, time_of(store)),
             sampler=asked.choice.sampler,
             guess_shown=not plan.hide_guess or session.complete(place),
         )
@@ -125,7 +126,7 @@ def undo(url: str, session: Session) -> None:
     _allowed(session)
     last = session.done[-1]
     with opened(url) as store, store.write() as connection:
-        labels.withdraw(connection, last.label_id, session.who, datetime.now(UTC))
+        labels.withdraw(connection, last.label_id, session.who, time_of(store))
     session.done.pop()
     session.answers.pop((last.place, last.question), None)
     session.place = last.place

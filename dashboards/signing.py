@@ -18,9 +18,9 @@ from dashboards.door import ACCOUNT, COOKIE, session_cookie
 from monitor.access import signing
 from monitor.access.signing import Refused, SignedIn
 from monitor.access.visitor import Visitor
-from monitor.clock import SystemClock
 from monitor.errors import ConfigError
 from monitor.store import people
+from monitor.store.clock import time_of
 
 FORM_COOKIE = "foreshock_form"
 MAX_FORM_BYTES = 8_192
@@ -91,7 +91,7 @@ async def password(request: Request) -> Response:
 
     def change() -> None:
         with desk.opened(desk.current().store_url) as store:
-            name, now = visitor.person.name, SystemClock().now()
+            name, now = visitor.person.name, time_of(store)
             signing.change_password(store, name, form.get("old", ""), form.get("new", ""), now)
 
     try:
@@ -126,7 +126,7 @@ ROUTES = [
 
 def _sign_in(name: str, password: str, address: str) -> SignedIn | Refused:
     with desk.opened(desk.current().store_url) as store:
-        return signing.sign_in(store, name, password, address, SystemClock().now(), _lasts())
+        return signing.sign_in(store, name, password, address, time_of(store), _lasts())
 
 
 def _lasts() -> timedelta:

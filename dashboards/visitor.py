@@ -8,7 +8,7 @@ from dashboards import desk
 from dashboards.door import COOKIE
 from monitor.access import visitor as visitors
 from monitor.access.visitor import Visitor
-from monitor.clock import SystemClock
+from monitor.store.clock import time_of
 
 
 def current() -> Visitor | None:
@@ -21,7 +21,7 @@ def current() -> Visitor | None:
         return visitors.local(shown.analyst)
     secret = st.context.cookies.get(COOKIE, "")
     with desk.opened(shown.store_url) as store:
-        return visitors.by_session(store, secret, SystemClock().now())
+        return visitors.by_session(store, secret, time_of(store))
 
 
 def may(scope: str) -> bool:

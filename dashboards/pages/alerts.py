@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -258,7 +257,7 @@ def _answer(url: str, story: AlertStory) -> None:
             acting.acknowledge(url, [alert.id])
         if alert.state in OPEN_STATES:
             acting.take(url, [alert.id])
-            if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):
+            if alert.snoozed_until and alert.snoozed_until > data.wall(url):
                 acting.wake(url, [alert.id])
             else:
                 acting.snooze(url, [alert.id])
@@ -277,7 +276,7 @@ def _said(url: str, story: AlertStory) -> Iterator[str]:
         yield f"Resolved by {alert.closed_by} on {words.clock(alert.resolved_at)} UTC."
     if alert.assigned_to and alert.state in OPEN_STATES:
         yield f"Assigned to {alert.assigned_to}."
-    if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):
+    if alert.snoozed_until and alert.snoozed_until > data.wall(url):
         yield f"Snoozed until {words.clock(alert.snoozed_until)} UTC, unless it gets worse."
     newest = {each.who: each for each in story.verdicts}
     for each in newest.values():

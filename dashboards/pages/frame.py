@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import streamlit as st
 
@@ -79,7 +79,7 @@ def strip(url: str, title: str) -> None:
     facts.append(
         (f"heard in {data.HEARD_HOURS} h", explain.count(overview.publishers, "publisher"), "")
     )
-    running, said = pulse(standing)
+    running, said = pulse(standing, data.wall(url))
     facts.append(("pipeline", said, "#2E8B6F" if running else "#C98A0B"))
     st.html(
         f'<div class="facts"><span class="lead">{html.escape(title)}</span>'
@@ -93,11 +93,11 @@ def strip(url: str, title: str) -> None:
     )
 
 
-def pulse(standing: Standing) -> tuple[bool, str]:
-    """Return whether the pipeline gives signs of life, and that in words."""
+def pulse(standing: Standing, now: datetime) -> tuple[bool, str]:
+    """Return whether the pipeline gives signs of life at a time of the world, and that in words."""
     if standing.beat_at is None:
         return False, "never ran on this database"
-    silent = datetime.now(UTC) - standing.beat_at
+    silent = now - standing.beat_at
     if silent < SILENT:
         return True, "replaying" if standing.replay else "running"
     if standing.replay:
@@ -108,7 +108,7 @@ def pulse(standing: Standing) -> tuple[bool, str]:
 def stopped(url: str) -> None:
     """Say so when a live pipeline has stopped: an old page must not look calm."""
     standing = data.standing(url)
-    running, said = pulse(standing)
+    running, said = pulse(standing, data.wall(url))
     if running or standing.replay:
         return
     st.warning(
@@ -125,7 +125,7 @@ def note(text: str) -> None:
 
 
 def _empty(url: str, standing: Standing) -> None:
-    running, _said = pulse(standing)
+    running, _said = pulse(standing, data.wall(url))
     with st.container(key="panel-guidance"):
         st.subheader("No news yet", anchor=False)
         if running:

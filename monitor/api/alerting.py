@@ -34,9 +34,9 @@ from monitor.api.shapes import (
     Verdict,
     Word,
 )
-from monitor.clock import SystemClock
 from monitor.domain import AlertKind, AlertState, to_micros
 from monitor.store import Connection, Store, acts, alerts, listing
+from monitor.store.clock import time_of
 
 alerting = APIRouter(tags=["alerts"])
 
@@ -192,7 +192,7 @@ _STREAMS: dict[str, int] = {}  # open ones by visitor; touched in the event loop
 
 
 def _do(store: Store, visitor: Visitor, alert_id: str, deed: Deed) -> AlertWhole:
-    visitors.act(store, visitor, alert_id, deed, SystemClock().now())
+    visitors.act(store, visitor, alert_id, deed, time_of(store))
     return _whole(store, alert_id)
 
 

@@ -12,12 +12,12 @@ from monitor.api.asking import Admin, Opened, Reader, Work
 from monitor.api.cursors import cursor, place
 from monitor.api.news import Cursor, Filter, Limit
 from monitor.api.shapes import ArticleOut, AuditOut, DeadOut, Me, Page, Question, Texts
-from monitor.clock import SystemClock
 from monitor.collect.articles import to_article
 from monitor.collect.raw import RawItem
 from monitor.domain import Article, to_micros
 from monitor.health import troubles
 from monitor.store import audit, dead, listing, pages, people, promotions
+from monitor.store.clock import time_of
 
 service = APIRouter(tags=["service"])
 model = APIRouter(tags=["model"])
@@ -38,7 +38,7 @@ def health(_: Reader, store: Opened, work: Work) -> dict[str, Any]:
     """How far the pipeline is, and what stands still; as `/readyz`."""
     found = pages.standing(store)
     bounds = work.settings.notify.heartbeat.bounds()
-    wrong = troubles(store, SystemClock().now(), bounds)
+    wrong = troubles(store, time_of(store), bounds)
     return {**asdict(found), "as_of": found.as_of, "behind_s": found.behind_s, "troubles": wrong}
 
 
@@ -47,7 +47,7 @@ def feeds(
     _: Reader, store: Opened, work: Work, hours: Annotated[float, Query(gt=0, le=720)] = 24
 ) -> list[dict[str, Any]]:
     """Every configured source, and what else brought something: how much, and when last."""
-    since = SystemClock().now() - timedelta(hours=hours)
+    since = time_of(store) - timedelta(hours=hours)
     with store.read() as connection:
         heard = {each.source: each for each in listing.heard_since(connection, since)}
     named = [source.name for source in work.settings.sources]
@@ -66,7 +66,7 @@ def feeds(
 def models(_: Reader, store: Opened) -> dict[str, Any]:
     """What every process runs, and the last promotions."""
     with store.read() as connection:
-        running = promotions.reports(connection, SystemClock().now())
+        running = promotions.reports(connection, time_of(store))
         chosen = promotions.latest(connection, 20)
     return {
         "serving": [asdict(each) for each in running],
@@ -128,7 +128,7 @@ def verify_audit(_: Admin, store: Opened) -> dict[str, Any]:
 @model.post("/classify")
 def classify(_: Reader, store: Opened, work: Work, body: Texts) -> list[ArticleOut]:
     """Read some texts as the stream does, with the model in use; nothing is stored."""
-    now, rules = SystemClock().now(), work.settings.dates.rules()
+    now, rules = time_of(store), work.settings.dates.rules()
     items: list[Article] = []
     for number, text in enumerate(body.items):
         item = to_article(

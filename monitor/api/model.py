@@ -12,11 +12,11 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from monitor.clock import SystemClock
 from monitor.domain import Article, ClassifiedArticle
 from monitor.metrics import Metrics
 from monitor.settings import Settings
 from monitor.store import Store, companies
+from monitor.store.clock import wall_clock
 
 if TYPE_CHECKING:
     from models.classifier import Classifier
@@ -72,7 +72,7 @@ class Model:
         from monitor.classify.stage import ClassifyStage
         from monitor.stories.risk import RiskPack
 
-        model, wall, metrics = self.settings.model, SystemClock(), Metrics()
+        model, wall, metrics = self.settings.model, wall_clock(store), Metrics()
         router = Router.load(model.folders, model.engine, model.threads, model.cache)
         holder = f"{socket.gethostname()}:{os.getpid()}"
         served = ServedModel(model, router, store, holder, wall, metrics)

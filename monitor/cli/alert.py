@@ -225,15 +225,15 @@ def _do(
     act: Callable[[Connection, str, str, datetime], None],
 ) -> None:
     """Do something to each alert; those that refuse it are named, and the others are done."""
-    from monitor.clock import SystemClock
     from monitor.store.acts import ActRefused
+    from monitor.store.clock import time_of
 
     store = _store(config, db)
     who, failed = name_of(by), False
     for id_ in _whole_ids(store, ids):
         try:
             with store.write() as connection:
-                act(connection, id_, who, SystemClock().now())
+                act(connection, id_, who, time_of(store))
         except ActRefused as error:
             typer.echo(str(error), err=True)
             failed = True

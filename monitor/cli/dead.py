@@ -179,10 +179,11 @@ def drop(
 
 
 def _opened(url: str) -> tuple[Store, datetime]:
-    from monitor.clock import SystemClock
     from monitor.store import Store
+    from monitor.store.clock import time_of
 
-    return Store(url), SystemClock().now()
+    store = Store(url)
+    return store, time_of(store)
 
 
 def _settle(

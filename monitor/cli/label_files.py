@@ -87,9 +87,9 @@ def import_(
     Items are known by article_id and revision, which every exported file carries.
     """
     with told():
-        from monitor.clock import SystemClock
         from monitor.domain import LabelRole
         from monitor.relabel.exchange.take import take
+        from monitor.store.clock import time_of
 
         _, store, heads = opened(config, db)
         role = LabelRole.KNOWN if known else None
@@ -97,7 +97,7 @@ def import_(
             try:
                 said = list(format_of(file, form).read(text_of(file), heads))
                 with store.write() as connection:
-                    taken = take(connection, said, heads, SystemClock().now(), role)
+                    taken = take(connection, said, heads, time_of(store), role)
             except ConfigError as error:
                 raise ConfigError(f"{file}: {error}") from None
     unknown = f", {taken.unknown} of articles that are not here" if taken.unknown else ""

@@ -118,10 +118,10 @@ def add(
 ) -> None:
     """Label an item. What the model had said of it is written down with it."""
     with told():
-        from monitor.clock import SystemClock
         from monitor.domain import LabelRole
         from monitor.relabel.answers import answer
         from monitor.relabel.heads import Question
+        from monitor.store.clock import time_of
 
         if adjudicate and known:
             raise ConfigError("--adjudicate or --known; not both")
@@ -131,7 +131,7 @@ def add(
         _, store, heads = opened(config, db)
         with closing(store), store.write() as connection:
             item = article_of(connection, article)
-            question, now = Question(head, company), SystemClock().now()
+            question, now = Question(head, company), time_of(store)
             said = answer(
                 *(connection, heads, item, question, value, name_of(by), now),
                 sampler="command",
@@ -148,12 +148,12 @@ def withdraw(
     db: DbOption = None,
 ) -> None:
     """Take back a label of your own; it stays in the record, and no longer counts."""
-    from monitor.clock import SystemClock
     from monitor.store import Store
     from monitor.store import labels as stored
+    from monitor.store.clock import time_of
 
     with closing(Store(settings_of(config, db).store.url)) as store, store.write() as connection:
-        stored.withdraw(connection, label, name_of(by), SystemClock().now())
+        stored.withdraw(connection, label, name_of(by), time_of(store))
     typer.echo(f"label {label}: withdrawn")
 
 

@@ -167,10 +167,10 @@ def silence_add(
 
     What fires still when it ends, and was not told because of it, is told then.
     """
-    from monitor.clock import SystemClock
     from monitor.notify.hours import read_duration
     from monitor.notify.match import read_matcher
     from monitor.store import Store, silences
+    from monitor.store.clock import time_of
 
     matchers: dict[str, object] = {}
     try:
@@ -181,7 +181,8 @@ def silence_add(
             matchers[label] = wanted
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    store, now = Store(settings_of(config, db).store.url), SystemClock().now()
+    store = Store(settings_of(config, db).store.url)
+    now = time_of(store)
     with store.write() as connection:
         id_ = silences.add(connection, matchers, now, now + span, name_of(by), comment, now)
     typer.echo(f"silence {id_} until {now + span:%Y-%m-%d %H:%M} UTC")
@@ -194,11 +195,12 @@ def silence_list(
     every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
 ) -> None:
     """List the silences that hold."""
-    from monitor.clock import SystemClock
     from monitor.store import Store, silences
+    from monitor.store.clock import time_of
 
-    now = SystemClock().now()
-    found = silences.latest(Store(settings_of(config, db).store.url), 200)
+    store = Store(settings_of(config, db).store.url)
+    now = time_of(store)
+    found = silences.latest(store, 200)
     shown = [each for each in found if every or each.ends_at > now]
     for each in shown:
         what = ", ".join(f"{label}={wanted}" for label, wanted in each.matchers.items())
@@ -217,12 +219,12 @@ def silence_expire(
     db: DbOption = None,
 ) -> None:
     """End a silence now; what it held and fires still is told."""
-    from monitor.clock import SystemClock
     from monitor.store import Store, silences
+    from monitor.store.clock import time_of
 
     store = Store(settings_of(config, db).store.url)
     with store.write() as connection:
-        if not silences.expire(connection, id_, SystemClock().now()):
+        if not silences.expire(connection, id_, time_of(store)):
             raise ConfigError(f"no silence {id_} holds; see `foreshock silence list`")
     typer.echo(f"silence {id_} is over")
 

@@ -46,10 +46,10 @@ def add(
 ) -> None:
     """Add somebody, and print the one-time password that they change when they first sign in."""
     from monitor.access.signing import invite
-    from monitor.clock import SystemClock
+    from monitor.store.clock import time_of
 
     with _store(config, db) as store, store.write() as connection:
-        password = invite(connection, name, role, name_of(by), SystemClock().now())
+        password = invite(connection, name, role, name_of(by), time_of(store))
     typer.echo(f"{name}, {role.value}; one-time password: {password}")
 
 
@@ -105,11 +105,11 @@ def set_role(
     db: DbOption = None,
 ) -> None:
     """Give somebody another role; it counts from the next click on."""
-    from monitor.clock import SystemClock
     from monitor.store import people
+    from monitor.store.clock import time_of
 
     with _store(config, db) as store, store.write() as connection:
-        _found(people.set_role(connection, name, role, name_of(by), SystemClock().now()), name)
+        _found(people.set_role(connection, name, role, name_of(by), time_of(store)), name)
     typer.echo(f"{name}: {role.value}")
 
 
@@ -119,13 +119,13 @@ def password(
 ) -> None:
     """Give somebody a new one-time password, and end their sessions."""
     from monitor.access import passwords
-    from monitor.clock import SystemClock
     from monitor.store import people
+    from monitor.store.clock import time_of
 
     secret = passwords.one_time()
     hashed = passwords.hashed(secret, name)
     with _store(config, db) as store, store.write() as connection:
-        now = SystemClock().now()
+        now = time_of(store)
         done = people.set_password(connection, name, hashed, True, name_of(by), now)
         _found(done, name)
     typer.echo(f"{name}; one-time password: {secret}")
@@ -140,11 +140,11 @@ def disable(
     db: DbOption = None,
 ) -> None:
     """Keep somebody out, at once; their sessions and tokens end, what they did stays."""
-    from monitor.clock import SystemClock
     from monitor.store import people
+    from monitor.store.clock import time_of
 
     with _store(config, db) as store, store.write() as connection:
-        now = SystemClock().now()
+        now = time_of(store)
         _found(people.set_disabled(connection, name, not undo, name_of(by), now), name)
     typer.echo(f"{name}: {'may sign in' if undo else 'disabled'}")
 
@@ -164,11 +164,12 @@ def token(
 ) -> None:
     """Make a token with which a program acts for somebody, and print it, once; or end one."""
     from monitor.access.signing import issue_token
-    from monitor.clock import SystemClock
     from monitor.store import people
+    from monitor.store.clock import time_of
 
-    now, who = SystemClock().now(), name_of(by)
+    who = name_of(by)
     with _store(config, db) as store, store.write() as connection:
+        now = time_of(store)
         if revoke is not None:
             if not people.revoke(connection, revoke, who, now):
                 raise ConfigError(f"--revoke {revoke}: there is no such token")

@@ -90,12 +90,12 @@ def rollback(
 def status(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
     """Show the bundle that was promoted last, and what every process that classifies runs."""
     with told():
-        from monitor.clock import SystemClock
         from monitor.store import Store, promotions
+        from monitor.store.clock import time_of
 
         with closing(Store(settings_of(config, db).store.url)) as store, store.read() as connection:
             past = promotions.latest(connection, 10)
-            running = promotions.reports(connection, SystemClock().now())
+            running = promotions.reports(connection, time_of(store))
     if as_json:
         found = {
             "promotions": [dataclasses.asdict(each) for each in past],
@@ -137,10 +137,9 @@ def _choose(
 ) -> None:
     """Write a promotion, and tell what the running processes make of it."""
     from monitor.classify.serving import configured
-    from monitor.clock import SystemClock
     from monitor.store import Store, promotions
+    from monitor.store.clock import time_of
 
-    clock = SystemClock()
     with closing(Store(settings.store.url)) as store:
         with store.write() as connection:
             number = promotions.promote(
@@ -150,7 +149,7 @@ def _choose(
                 bundle.model_version,
                 configured(settings.model),
                 who,
-                clock.now(),
+                time_of(store),
                 comment,
                 rollback,
             )
@@ -158,7 +157,7 @@ def _choose(
         until = time.monotonic() + wait_s
         while True:
             with store.read() as connection:
-                running = promotions.reports(connection, clock.now())
+                running = promotions.reports(connection, time_of(store))
             if all(state.number >= number for state in running) or time.monotonic() >= until:
                 break
             time.sleep(0.5)

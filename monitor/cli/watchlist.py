@@ -30,8 +30,8 @@ _FileArgument = Annotated[
 def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
     """List the companies in use, and how many stored articles have yet to be searched for them."""
     with told():
-        from monitor.clock import SystemClock
         from monitor.store import Store, amend, companies
+        from monitor.store.clock import time_of
 
         settings = settings_of(config, db)
         days = settings.watchlist.read_again_days
@@ -39,7 +39,7 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
             watched = companies.watched(connection)
             since = companies.since(connection)
             waiting = amend.count_of_earlier_watchlists(
-                connection, watched.number, SystemClock().now() - timedelta(days=days)
+                connection, watched.number, time_of(store) - timedelta(days=days)
             )
     if as_json:
         found = {
@@ -115,9 +115,9 @@ def load(file: _FileArgument, config: ConfigOption = None, db: DbOption = None) 
     They take it within seconds, without a restart.
     """
     with told():
-        from monitor.clock import SystemClock
         from monitor.errors import ConfigError
         from monitor.store import Store, companies
+        from monitor.store.clock import time_of
 
         settings = settings_of(config, db)
         if settings.watchlist.path is not None:
@@ -127,7 +127,7 @@ def load(file: _FileArgument, config: ConfigOption = None, db: DbOption = None) 
             )
         new, warnings = _read(file, settings)
         with closing(Store(settings.store.url)) as store, store.write() as connection:
-            watched = companies.replace(connection, new, SystemClock().now())
+            watched = companies.replace(connection, new, time_of(store))
     for warning in warnings:
         typer.echo(f"warning: {warning}")
     typer.echo(f"watchlist {watched.number}: {len(watched.companies)} companies")

@@ -36,6 +36,19 @@ def wall_clock(store: Store) -> WallClock:
     return SystemClock() if store.is_sqlite else StoreClock(store)
 
 
+def time_of(store: Store) -> datetime:
+    """Return the time by which the processes of a store agree, now; for whoever runs no stage.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database does not answer.
+    """
+    clock = store.clock = store.clock or wall_clock(store)
+    clock.follow()
+    return clock.now()
+
+
 class StoreClock:
     """The time of the database server, carried on between two questions by this machine's steady clock.
 

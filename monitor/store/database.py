@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from monitor.clock import WallClock
 from monitor.errors import ConfigError, StoreUnavailable
 from monitor.store.migrate import upgrade
 
@@ -45,6 +46,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
+        self.clock: WallClock | None = None  # made by `monitor.store.clock.time_of`
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url)
         try:
             with _translated(self):

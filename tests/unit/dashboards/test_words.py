@@ -101,8 +101,8 @@ def test_no_data_is_never_zero() -> None:
     ],
 )
 def test_pulse(silent_s: float, replay: bool, running: bool, said: str) -> None:
-    beat = datetime.now(UTC) - timedelta(seconds=silent_s)
-    assert frame.pulse(Standing(NOW, NOW, NOW, beat, replay)) == (running, said)
+    beat = NOW - timedelta(seconds=silent_s)
+    assert frame.pulse(Standing(NOW, NOW, NOW, beat, replay), NOW) == (running, said)
 
 
 def test_only_web_addresses_may_be_clicked() -> None:
