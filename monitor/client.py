@@ -14,7 +14,16 @@ from typing import Any, Self
 
 import httpx2 as httpx
 
-from monitor.api.shapes import AlertOut, AlertWhole, ArticleOut, HappenedOut, Me
+from monitor.api.shapes import (
+    AlertOut,
+    AlertWhole,
+    ArticleOut,
+    HappenedOut,
+    LabelIn,
+    LabelOut,
+    Me,
+    ToLabel,
+)
 from monitor.errors import ForeshockError, RetriableError
 
 TIMEOUT_S = 60.0  # the first question to the model loads it
@@ -111,6 +120,36 @@ class Client:
 
     def verdict(self, alert_id: str, verdict: str, note: str = "") -> AlertWhole:
         return self._act(alert_id, "verdict", {"verdict": verdict, "note": note})
+
+    def labels(self, limit: int = 50, **filters: Any) -> Iterator[LabelOut]:
+        """Go through labels and withdrawals, the newest first. Filters: head, who, article."""
+        return (LabelOut(**item) for item in self._pages("/labels", limit, filters))
+
+    def to_label(self, size: int = 20, seed: int = 1) -> list[ToLabel]:
+        """Return what whoever the token acts for would be asked next."""
+        found = self._ask("GET", "/labels/queue", parameters={"size": size, "seed": seed})
+        return [ToLabel(**item) for item in found]
+
+    def label(
+        self,
+        article_id: str,
+        head: str,
+        value: str,
+        company_id: str | None = None,
+        role: str = "annotation",
+        guess_shown: bool = True,
+    ) -> LabelOut:
+        """Label an article; say ``guess_shown=False`` where the model's answer was not seen."""
+        body = LabelIn.model_validate(
+            {
+                **{"article_id": article_id, "head": head, "value": value, "role": role},
+                **{"company_id": company_id, "guess_shown": guess_shown},
+            }
+        )
+        return LabelOut(**self._ask("POST", "/labels", body.model_dump()))
+
+    def withdraw_label(self, label_id: int) -> LabelOut:
+        return LabelOut(**self._ask("DELETE", f"/labels/{label_id}"))
 
     def classify(self, items: Sequence[Mapping[str, Any]]) -> list[ArticleOut]:
         """Read texts as the stream does: title, and optionally summary, language, published_at."""

@@ -17,13 +17,16 @@ from monitor.access.roles import Forbidden
 from monitor.api.alerting import alerting
 from monitor.api.asking import Outfit, Rate
 from monitor.api.desk import model, service
+from monitor.api.labelling import labelling
 from monitor.api.model import Model
 from monitor.api.news import news
 from monitor.api.shapes import Problem
 from monitor.errors import ConfigError, RetriableError
+from monitor.relabel.heads import NotALabel
 from monitor.settings import Settings
 from monitor.store import Store
 from monitor.store.acts import ActRefused
+from monitor.store.labels import LabelRefused
 
 VERSION = "1"
 ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -62,7 +65,7 @@ def build(opened: Callable[[], AbstractContextManager[Store]], settings: Setting
     app.state.outfit = Outfit(
         opened, settings, Model(settings), Rate(settings.web.requests_per_minute)
     )
-    for router in (news, alerting, model, service):
+    for router in (news, alerting, labelling, model, service):
         app.include_router(router)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -74,6 +77,8 @@ def build(opened: Callable[[], AbstractContextManager[Store]], settings: Setting
 STATUSES: dict[type[Exception], int] = {
     Forbidden: 403,
     ActRefused: 409,
+    LabelRefused: 409,
+    NotALabel: 422,
     ModelError: 422,
     RetriableError: 503,
     ConfigError: 503,

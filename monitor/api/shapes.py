@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -15,7 +16,9 @@ from pydantic import (
     StringConstraints,
 )
 
-from monitor.domain import Alert, ClassifiedArticle
+from models.labels import Head
+from monitor.domain import Alert, ClassifiedArticle, Label
+from monitor.relabel.candidates import Asked
 from monitor.store.audit import Written
 from monitor.store.dead import DeadLetter
 from monitor.store.listing import Happened
@@ -192,6 +195,89 @@ class Snooze(Remark):
 class Verdict(Shape):
     verdict: Literal["true", "false", "wrong_company", "duplicate"] = Field(examples=["true"])
     note: Comment = Field("", examples=["confirmed by the filing"])
+
+
+class LabelIn(Shape):
+    """What somebody says of an article, its current revision."""
+
+    article_id: Word = Field(examples=["3f1c0c7be4a1d2f09a1b2c3d4e5f6071"])
+    head: Word = Field(examples=["sentiment"])
+    value: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00]*$")] = Field(
+        examples=["negative"], description="Of a head with several: joined by |, empty for none."
+    )
+    company_id: Word | None = Field(
+        None, examples=[None], description="For a head that is asked about a company."
+    )
+    role: Literal["annotation", "adjudication", "known"] = Field(
+        "annotation", examples=["annotation"]
+    )
+    guess_shown: bool = Field(
+        True, description="Whether whoever labels has seen what the model said of it."
+    )
+
+
+class LabelOut(BaseModel):
+    """A label, or, with ``withdraws``, that it was taken back; and what the model had said."""
+
+    id: int = Field(examples=[17])
+    article_id: str
+    revision: str
+    head: str = Field(examples=["sentiment"])
+    company_id: str | None
+    value: str | None = Field(examples=["negative"])
+    who: str = Field(examples=["ann"])
+    at: datetime
+    role: str = Field(examples=["annotation"])
+    model_version: str | None
+    predicted: str | None
+    probability: float | None
+    guess_shown: bool
+    sampler: str = Field(examples=["api"])
+    withdraws: int | None
+
+    @classmethod
+    def of(cls, label: Label) -> LabelOut:
+        return cls(**{**asdict(label), "role": label.role.value})
+
+
+class Asks(BaseModel):
+    """A question about an item: a head, for some a company, and the labels it has."""
+
+    head: str = Field(examples=["sentiment"])
+    company_id: str | None
+    labels: list[str] = Field(examples=[["negative", "neutral", "positive"]])
+
+
+class ToLabel(BaseModel):
+    """An item to label, without what the model says of it."""
+
+    article_id: str
+    revision: str
+    title: str = Field(examples=["Acme Corp files for Chapter 11"])
+    lead: str
+    publisher: str
+    published_at: datetime
+    evidence: str = Field(description="What an alert quoted of it.")
+    why: str = Field(examples=["the model is unsure of its sentiment"])
+    questions: list[Asks]
+
+    @classmethod
+    def of(cls, asked: Asked, heads: Mapping[str, Head]) -> ToLabel:
+        article = asked.item.article
+        return cls(
+            article_id=article.id,
+            revision=article.revision,
+            title=article.title,
+            lead=article.lead,
+            publisher=article.publisher,
+            published_at=article.published_at,
+            evidence=asked.evidence,
+            why=asked.choice.why,
+            questions=[
+                Asks(head=q.head, company_id=q.company_id, labels=list(heads[q.head].labels))
+                for q in asked.questions
+            ],
+        )
 
 
 class Text(Shape):

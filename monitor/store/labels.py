@@ -84,6 +84,24 @@ def events(
     return sorted(found, key=lambda label: label.id or 0)
 
 
+def page(
+    connection: Connection,
+    limit: int,
+    *,
+    before: int | None = None,
+    head: str | None = None,
+    who: str | None = None,
+    article: str | None = None,
+) -> list[Label]:
+    """Return labels and withdrawals that pass every filter given, by id downwards, below an id."""
+    query = select(labels).order_by(labels.c.id.desc()).limit(limit)
+    same = {"head": head, "who": who, "article_id": article}
+    query = query.where(*(labels.c[name] == v for name, v in same.items() if v is not None))
+    if before is not None:
+        query = query.where(labels.c.id < before)
+    return [_label(row) for row in connection.execute(query).mappings()]
+
+
 def unrelayed(connection: Connection, limit: int) -> list[Label]:
     """Return labels and withdrawals that the `labels` stream does not have yet, oldest first."""
     query = select(labels).where(labels.c.relayed.is_(False)).order_by(labels.c.id).limit(limit)

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -89,11 +89,17 @@ MATRIX: dict[tuple[str, str], tuple[Role, Any]] = {
             *("/me", "/articles", "/articles/export", "/articles/{article_id}", "/stories"),
             *("/trends?key=x", "/companies", "/alerts", "/alerts/export", "/alerts/atom"),
             *("/alerts/{alert_id}", "/health", "/feeds", "/models", "/dead-letters"),
-            "/alerts/stream",
+            *("/alerts/stream", "/labels", "/labels/gold", "/labels/agreement"),
         )
     },
     ("POST", "/api/v1/classify"): (Role.VIEWER, {"items": [{"title": "Acme fails"}]}),
     ("POST", "/api/v1/explain"): (Role.VIEWER, {"text": "Acme fails", "head": "sentiment"}),
+    ("GET", "/api/v1/labels/queue"): (Role.ANALYST, None),
+    ("POST", "/api/v1/labels"): (
+        Role.ANALYST,
+        {"article_id": "none", "head": "sentiment", "value": "negative"},
+    ),
+    ("DELETE", "/api/v1/labels/{label_id}"): (Role.ANALYST, None),
     ("POST", f"{ALERT}/acknowledge"): (Role.ANALYST, {}),
     ("POST", f"{ALERT}/assign"): (Role.ANALYST, {"to": "ann"}),
     ("POST", f"{ALERT}/snooze"): (Role.ANALYST, {"hours": 1}),
@@ -131,7 +137,7 @@ def test_every_route_is_in_the_matrix(served: Served, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(("method", "path"), MATRIX, ids=lambda each: str(each))
 def test_each_role_may_what_is_its_and_nothing_else(served: Served, method: str, path: str) -> None:
     least, body = MATRIX[method, path]
-    real = path.replace("{alert_id}", "0" * 32).replace("{article_id}", "0" * 32)
+    real = path.format(alert_id="0" * 32, article_id="0" * 32, label_id=2**40)
     assert served.ask(None, method, real, body) == 401
     for name, role in PEOPLE.items():
         if path.endswith("/stream") and role.may(least):
@@ -181,6 +187,41 @@ def test_pages_are_whole_and_stand_still_when_news_comes_in(served: Served) -> N
         assert named and all("castlereach-bancorp" in each.companies for each in named)
         with pytest.raises(ApiRefused, match="cursor"):
             vic.get("/articles", cursor="WzEsMl0")
+
+
+def test_labels_are_asked_for_given_and_taken_back(served: Served) -> None:
+    with served.client("ann") as ann, served.client("vic") as vic:
+        asked = ann.to_label(size=5)
+        assert len(asked) == 5
+        first = asked[0]
+        assert {q.head for q in first.questions} <= {"sentiment", "topic"}
+        known = ann.article(first.article_id)
+        said = ann.label(first.article_id, "sentiment", "negative", guess_shown=False)
+        assert (said.who, said.sampler, said.guess_shown) == ("ann", "api", False)
+        assert (said.predicted, said.model_version) == (known.sentiment, known.model_version)
+        second = ann.label(first.article_id, "topic", first.questions[-1].labels[0])
+        assert first.article_id not in {each.article_id for each in ann.to_label(size=200)}
+        listed = [each.id for each in vic.labels(limit=1, who="ann")]
+        assert listed == [second.id, said.id]
+        assert vic.get("/labels/gold", head="sentiment")[0]["value"] == "negative"
+        assert {each["head"] for each in vic.get("/labels/agreement")["heads"]} >= {"sentiment"}
+        back = ann.withdraw_label(said.id)
+        assert (back.withdraws, back.value) == (said.id, None)
+        assert vic.get("/labels/gold", head="sentiment") == []
+        refused: list[tuple[Callable[[], object], str]] = [
+            (lambda: ann.withdraw_label(said.id), "409: .* taken back already"),
+            (lambda: ann.withdraw_label(2**40), "409: .* there is none"),
+            (lambda: ann.label(first.article_id, "sentiment", "grim"), "422: .* no label 'grim'"),
+            (lambda: ann.label(first.article_id, "mood", "x"), "422: no head 'mood'"),
+            (lambda: ann.label("0" * 32, "sentiment", "negative"), "404"),
+            (lambda: ann.label(first.article_id, "topic", "x", role="known"), "403"),
+            (lambda: vic.label(first.article_id, "sentiment", "negative"), "403"),
+        ]
+        for act, why in refused:
+            with pytest.raises(ApiRefused, match=why):
+                act()
+    trail = [each.entry.act for each in audit.newest(served.store, 5)]
+    assert trail[:3] == ["withdrawn", "labelled", "labelled"]
 
 
 def test_alerts_are_listed_shown_and_acted_on(served: Served) -> None:
