@@ -210,6 +210,7 @@ class AlertStage:
         items = articles.get(
             connection, [(signal.article_id, signal.revision) for signal in waiting]
         )
+        known: dict[str, Alert | None] = {}
         for item in items:
             now = item.article.ingested_at if mark and mark.replay else self.clock.now()
             findings, reason = self.rules.read(item, self.names, now)
@@ -222,10 +223,10 @@ class AlertStage:
                 self.metrics.spans.labels("decide").observe(
                     max(0.0, (now - item.article.ingested_at).total_seconds())
                 )
-                alert = self._take(connection, finding)
+                alert = self._take_again(connection, finding, known)
                 if alert is not None and alert.items == 1 and finding.mark not in ANSWERING:
                     for answer in self._answers(connection, finding, now):
-                        self._take(connection, answer)
+                        self._take_again(connection, answer, known)
         alerts.remove_signals(connection, [signal.seq for signal in waiting])
 
     def _answers(self, connection: Connection, report: Finding, now: datetime) -> Iterator[Finding]:
@@ -315,10 +316,29 @@ class AlertStage:
         """Apply a finding, and return the alert that it opened or changed."""
         if alert is None:
             alert = alerts.by_fingerprint(connection, finding.fingerprint)
+        return self._advance(connection, finding, alert)
+
+    def _take_again(
+        self, connection: Connection, finding: Finding, known: dict[str, Alert | None]
+    ) -> Alert | None:
+        """As `_take`, where many findings of one transaction are of few alerts: each is read once.
+
+        What is read is locked until the transaction ends, so that it stays as it is known.
+        """
+        name = finding.fingerprint
+        if name not in known:
+            known[name] = alerts.by_fingerprint(connection, name)
+        changed = self._advance(connection, finding, known[name])
+        known[name] = changed or known[name]
+        return changed
+
+    def _advance(
+        self, connection: Connection, finding: Finding, alert: Alert | None
+    ) -> Alert | None:
         # The alert's own rules say whether it is over, not those that join it now.
         names = finding.rules if alert is None else tuple(rules_of(alert))
         steps = advance(alert, finding, self.rules.life(finding.kind, names))
-        self._save(connection, steps, finding.decided_at, finding)
+        self._save(connection, steps, finding.decided_at, finding, alert)
         return steps[-1].alert if steps else None
 
     def _save(
@@ -327,9 +347,13 @@ class AlertStage:
         steps: Iterable[Step],
         at: datetime,
         finding: Finding | None = None,
+        before: Alert | None = None,
     ) -> None:
+        """Write what has changed; ``before`` is the alert as it is stored, with all its evidence."""
         for step in steps:
-            alerts.save(connection, step.alert)
+            same = before is not None and before.id == step.alert.id
+            alerts.save(connection, step.alert, before if same else None)
+            before = step.alert
             if step.change is None:
                 continue
             happened = AlertEvent(at, step.change, "foreshock")

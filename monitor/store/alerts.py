@@ -64,8 +64,12 @@ def remove_signals(connection: Connection, seqs: Sequence[int]) -> None:
         connection.execute(delete(signals).where(signals.c.seq.in_(seqs)))
 
 
-def save(connection: Connection, alert: Alert) -> None:
-    """Insert or replace an alert; its evidence is added to what is stored, up to `MAX_EVIDENCE`."""
+def save(connection: Connection, alert: Alert, before: Alert | None = None) -> None:
+    """Insert or replace an alert; its evidence is added to what is stored, up to `MAX_EVIDENCE`.
+
+    Where it is known how the alert is stored, ``before``, only evidence that differs from it is written.
+    """
+    known = set() if before is None else {(e.article_id, e.revision) for e in before.evidence}
     row = {
         "id": alert.id,
         "fingerprint": alert.fingerprint,
@@ -108,10 +112,12 @@ def save(connection: Connection, alert: Alert) -> None:
             "mark": item.mark,
         }
         for item in alert.evidence
+        if (item.article_id, item.revision) not in known
     ]
     if rows:
         connection.execute(insert(connection, evidence).on_conflict_do_nothing(), rows)
-    if len(rows) == MAX_EVIDENCE:  # full: earlier items have taken the place of later ones
+    if len(alert.evidence) == MAX_EVIDENCE and (rows or before is None):
+        # Full: earlier items have taken the place of later ones.
         kept = [(item.article_id, item.revision) for item in alert.evidence]
         of_it = tuple_(evidence.c.article_id, evidence.c.revision)
         where = (evidence.c.alert_id == alert.id, of_it.not_in(kept))

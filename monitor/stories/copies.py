@@ -52,18 +52,28 @@ def independent(reports: Iterable[tuple[str, str]]) -> frozenset[str]:
     >>> sorted(independent([wire, *copies, ("Post", "Burns: Acme calls cookers back")]))
     ['Post', 'Wire']
     """
-    texts: list[frozenset[str]] = []
+    # Another number is another report: "recalls 3,000", "recalls 5,000".
+    texts: dict[frozenset[str], list[frozenset[str]]] = {}
     found: set[str] = set()
     for publisher, title in reports:
-        words = frozenset(report_key(title).split())
-        if not any(_same(words, known) for known in texts):
+        words, numbers = _words(title)
+        alike = texts.setdefault(numbers, [])
+        if not any(_same(words, known) for known in alike):
             found.add(publisher)
-        texts.append(words)
+        alike.append(words)
     return frozenset(found)
 
 
+@lru_cache(maxsize=4096)
+def _words(title: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of a title, and those of them that are numbers."""
+    words = frozenset(report_key(title).split())
+    return words, frozenset(word for word in words if word.isdigit())
+
+
 def _same(one: frozenset[str], other: frozenset[str]) -> bool:
-    # Another number is another report: "recalls 3,000", "recalls 5,000".
-    if {word for word in one ^ other if word.isdigit()}:
+    few, many = sorted((len(one), len(other)))
+    if few < SAME * many:
         return False
-    return len(one & other) >= SAME * len(one | other)
+    common = len(one & other)
+    return common >= SAME * (few + many - common)

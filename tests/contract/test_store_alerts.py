@@ -103,6 +103,21 @@ def test_a_full_alert_keeps_just_the_evidence_it_is_given(store: Store) -> None:
     }
 
 
+def test_what_is_known_to_be_stored_is_not_written_again(store: Store) -> None:
+    one, other = alert("one", fingerprint="1"), alert("other", fingerprint="2")
+    before: Alert | None = None
+    for number in range(MAX_EVIDENCE + 5):
+        newest = [evidence(f"item {n}") for n in range(number + 1)][-MAX_EVIDENCE:]
+        one, other = (replace(each, items=number, evidence=tuple(newest)) for each in (one, other))
+        with store.write() as connection:
+            alerts.save(connection, one)
+            alerts.save(connection, other, before)
+        before = other
+    assert load(store, one).evidence == load(store, other).evidence
+    assert len(load(store, other).evidence) == MAX_EVIDENCE
+    assert load(store, other).items == MAX_EVIDENCE + 4
+
+
 def test_the_alert_of_a_fingerprint_is_the_one_that_is_not_over(store: Store) -> None:
     over = alert(
         "over",
