@@ -217,6 +217,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+ERASED = "[erased]"  # in place of a title (`monitor.store.erasure`)
 MAX_EVIDENCE = 50  # of an alert; items are counted beyond
 OPEN_STATES = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 

@@ -20,6 +20,7 @@ from monitor.cli.entities import entities_app
 from monitor.cli.labels import labels_app
 from monitor.cli.notify import notify_app, silence_app
 from monitor.cli.people import audit_app, people_app
+from monitor.cli.privacy import privacy_app
 from monitor.cli.rules import rules_app
 from monitor.cli.watchlist import watchlist_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
@@ -59,6 +60,7 @@ app.add_typer(notify_app, name="notify")
 app.add_typer(silence_app, name="silence")
 app.add_typer(people_app, name="people")
 app.add_typer(audit_app, name="audit")
+app.add_typer(privacy_app, name="privacy")
 
 
 @app.callback(invoke_without_command=True)

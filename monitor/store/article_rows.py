@@ -166,7 +166,7 @@ def revisions(
 
 
 def deleted(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return those of these ids that retention has deleted."""
+    """Return those of these ids that retention has deleted, or whose text was erased."""
     found: set[str] = set()
     for part in parts(ids):
         found |= set(connection.execute(select(seen.c.id).where(seen.c.id.in_(part))).scalars())

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from monitor.domain import (
+    ERASED,
     ClassifiedArticle,
     DateStatus,
     Dimension,
@@ -334,6 +335,7 @@ def newest_read(connection: Connection, limit: int) -> list[ClassifiedArticle]:
         articles.c.current,
         articles.c.date_status.in_([status.value for status in DateStatus if status.believable]),
         or_(articles.c.topic.is_not(None), articles.c.sentiment.is_not(None)),
+        articles.c.title != ERASED,
     )
     order = (articles.c.published_us.desc(), articles.c.id)
     query = select(articles).where(where).order_by(*order).limit(limit)

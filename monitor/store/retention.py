@@ -7,8 +7,9 @@ whatever their age.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select
+from sqlalchemy import Connection, Select, delete, exists, func, select
 
 from monitor.domain import EPOCH, from_micros, to_micros
 from monitor.store import articles as article_store
@@ -16,6 +17,7 @@ from monitor.store import progress, weights
 from monitor.store.database import Store
 from monitor.store.progress import Progress
 from monitor.store.schema import articles, evidence, labels, mentions, seen
+from monitor.store.upsert import insert
 
 STAGE, WHAT = "retention", "articles"
 BATCH = 500  # ids, well below what a database takes in one statement
@@ -38,13 +40,20 @@ def expire(store: Store, before: datetime) -> int:
             article_store.lock(connection)
             ids = _past(connection, cut_us)
             if ids:
-                connection.execute(insert(seen), [{"id": id_} for id_ in ids])
+                known = insert(connection, seen).on_conflict_do_nothing()  # one may be erased
+                connection.execute(known, [{"id": id_} for id_ in ids])
                 connection.execute(delete(mentions).where(mentions.c.article_id.in_(ids)))
                 weights.drop(connection, ids)
                 connection.execute(delete(articles).where(articles.c.id.in_(ids)))
         deleted += len(ids)
         if len(ids) < BATCH:
             return deleted
+
+
+def past(connection: Connection, before: datetime) -> int:
+    """Return how many ids `expire` would delete."""
+    query = _old(to_micros(before) // DAY_US * DAY_US).with_only_columns(func.count())
+    return int(connection.execute(query).scalar_one())
 
 
 def counted_from(connection: Connection) -> datetime | None:
@@ -59,8 +68,12 @@ def _reached(connection: Connection) -> datetime:
 
 
 def _past(connection: Connection, cut_us: int) -> list[str]:
+    query = _old(cut_us).order_by(articles.c.published_us).limit(BATCH)
+    return list(connection.execute(query).scalars())
+
+
+def _old(cut_us: int) -> Select[Any]:
     told = exists().where(evidence.c.article_id == articles.c.id)
     said = exists().where(labels.c.article_id == articles.c.id)
     old = articles.c.published_us < cut_us
-    query = select(articles.c.id).where(articles.c.current, old, ~told, ~said)
-    return list(connection.execute(query.order_by(articles.c.published_us).limit(BATCH)).scalars())
+    return select(articles.c.id).where(articles.c.current, old, ~told, ~said)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from models.dataset.splits import split_rows
 from models.labels import Head, HeadKind
 from models.text import model_input
-from monitor.domain import ClassifiedArticle
+from monitor.domain import ERASED, ClassifiedArticle
 from monitor.relabel.standing import Gold
 
 
@@ -31,7 +31,7 @@ def training_rows(
     for gold in sorted(decided, key=lambda each: tuple(map(str, each.question))):
         article_id, revision, name, company = gold.question
         item = items.get((article_id, revision))
-        if name != head.name or item is None:
+        if name != head.name or item is None or item.article.title == ERASED:
             continue
         row = {head.name: gold.value}
         if head.kind is HeadKind.TARGET:
