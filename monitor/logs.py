@@ -17,6 +17,8 @@ QUIET = (
     "trafilatura",
     "alembic",
 )
+# Warns of every tenth of a second that another thread had the processor.
+SILENT = "kafka.net.selector"
 # What a record may say besides: which stage, the article or alert that it is about (see `monitor.traces`),
 # the alert that came of it, and the channel of a message.
 FIELDS = ("stage", "trace", "alert", "channel")
@@ -31,6 +33,7 @@ def set_up(level: str, form: str) -> None:
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger(SILENT).setLevel(logging.ERROR)
 
 
 class TextFormatter(logging.Formatter):
