@@ -1,4 +1,4 @@
-"""How many records a stage takes in one turn: as many as it does in a few seconds."""
+"""How many records a stage takes in one turn: as many as it works through in a few seconds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ LEAST = 16
 
 class BatchSize:
     """Follows the rate of a stage on this machine: small where it is slow or busy, large under load.
+
+    What counts is the work itself, not the writing after it: that waits for other writers, and smaller
+    batches would only make more of them wait.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ class BatchSize:
         self.limit = min(FIRST, most)
 
     def took(self, records: int, seconds: float) -> None:
-        """Learn from one turn."""
+        """Learn how long the work on some records took."""
         if seconds > LONGEST_S:
             self.limit = max(min(LEAST, self.most), int(records * LONGEST_S / seconds))
         elif records >= self.limit and seconds < LONGEST_S / 2:

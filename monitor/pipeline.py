@@ -160,6 +160,7 @@ class StageLoop:
         self.stop = stop
         self.before = before
         self.traces = traces or Traces()
+        self.size = BatchSize(spec.batch)
 
     def run(self) -> None:
         """Run until stopped, or until a head stage has no more turns."""
@@ -184,16 +185,12 @@ class StageLoop:
             self.stop.wait(effects.idle_s)
 
     def _run_reader(self, reader: StreamReader, append: Append, flush: Flush) -> None:
-        size = BatchSize(self.spec.batch)
         while not self.stop.is_set():
-            records = self._patiently(lambda: reader.poll(size.limit, POLL_S), reader)
+            records = self._patiently(lambda: reader.poll(self.size.limit, POLL_S), reader)
             if not records:
                 self._idle_turn(append, flush, reader)
-                continue
-            began_s = time.monotonic()
-            if not self._turn(records, append, flush, reader):
+            elif not self._turn(records, append, flush, reader):
                 return  # stopped in an outage: nothing is committed
-            size.took(len(records), time.monotonic() - began_s)
 
     def _idle_turn(
         self, append: Append, flush: Flush, reader: StreamReader | None
@@ -245,7 +242,10 @@ class StageLoop:
     def _batch(self, inputs: Sequence[Input], append: Append, flush: Flush) -> list[Dead]:
         """Process and apply a batch; where it fails, find and return the records that fail alone."""
         try:
-            self._apply(self.stage.process(inputs), append, flush)
+            began_s = time.monotonic()
+            effects = self.stage.process(inputs)
+            self.size.took(len(inputs), time.monotonic() - began_s)
+            self._apply(effects, append, flush)
             return []
         except (RetriableError, FatalError):
             raise
