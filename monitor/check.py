@@ -15,6 +15,7 @@ from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import load_reference, load_watchlist
 from monitor.errors import ConfigError, ForeshockError
 from monitor.notify.build import load_routing, open_channels
+from monitor.schedule import next_of_cron
 from monitor.service import rules_of
 from monitor.settings import Settings
 from monitor.stories.risk import RiskPack
@@ -43,6 +44,8 @@ def check_settings(settings: Settings) -> list[str]:
     """
     notes = []
     settings.broker_settings()
+    if settings.retrain.cron is not None:
+        next_of_cron(settings.retrain.cron, datetime.now(UTC))
     names = [source.name for source in settings.sources]
     if len(set(names)) < len(names):
         raise ConfigError(f"sources: names must be unique: {', '.join(names)}")

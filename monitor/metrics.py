@@ -76,6 +76,12 @@ class Metrics:
             "promotion was refused.",
             [],
         )
+        self.trials = self._counter(
+            "foreshock_model_trial_items_total",
+            "Items that a candidate on trial read beside the champion: `alike`, `differs`; `given up` counts "
+            "trials that ended by themselves.",
+            ["trial", "outcome"],
+        )
         self.stored = self._counter(
             "foreshock_aggregate_items_total", "Items stored, by what they were.", ["outcome"]
         )

@@ -7,17 +7,19 @@ our database decides which process runs a job.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 
 from monitor.clock import Clock
 from monitor.domain import Grain
-from monitor.errors import RetriableError
+from monitor.errors import ConfigError, RetriableError
 from monitor.metrics import Metrics
-from monitor.store import Store, buckets, dead, leases, progress
+from monitor.store import Store, buckets, comparisons, dead, leases, progress
 from monitor.store import retention as articles_past
 from monitor.stream.local import LocalBroker
 from monitor.stream.port import Broker
@@ -25,6 +27,35 @@ from monitor.stream.port import Broker
 log = logging.getLogger(__name__)
 
 LEASE_S = 120.0
+COMPARED = timedelta(days=90)  # that what a candidate on trial said of live items is kept
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+def next_of_cron(cron: str, after: datetime) -> datetime:
+    """Return the first time of a calendar rule after a time; both are UTC, and 0 and 7 are Sunday.
+
+    Raises
+    ------
+    ConfigError
+        It is no rule of five fields.
+
+    Examples
+    --------
+    >>> monday = datetime.fromisoformat("2026-01-05T09:00:00+00:00")
+    >>> {next_of_cron(f"30 2 * * {day}", monday).isoformat() for day in ("6", "sat", "6-6")}
+    {'2026-01-10T02:30:00+00:00'}
+    """
+    *fields, days = cron.split() or [""]
+    try:
+        # APScheduler counts days of the week from Monday, cron from Sunday.
+        named = re.sub(r"(?<![/\d])[0-7](?!\d)", lambda day: _DAYS[int(day[0]) % 7], days)
+        trigger = CronTrigger.from_crontab(" ".join([*fields, named]), timezone="UTC")
+    except ValueError as error:
+        raise ConfigError(f"cron {cron!r}: {error}") from None
+    found = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+    if found is None:
+        raise ConfigError(f"cron {cron!r}: there is no such time any more")
+    return datetime.fromtimestamp(found.timestamp(), tz=after.tzinfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +134,7 @@ class Housekeeping:
             minutes = buckets.expire(connection, Grain.MINUTE, now - self.retention.minute)
             hours = buckets.expire(connection, Grain.HOUR, now - self.retention.hour)
             dead.expire(connection, self.wall.now() - self.retention.records)
+            comparisons.expire(connection, self.wall.now() - COMPARED)
         old = 0
         if self.retention.articles is not None:
             old = articles_past.expire(self.store, now - self.retention.articles)

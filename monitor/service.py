@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.aggregate.stage import AggregateStage
@@ -242,10 +243,12 @@ def _collect(outside: Outside, sources: Sequence[Source] | None, send: bool) -> 
 
 def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) -> Stage:
     # Here, so that a process without this stage never loads the model's libraries.
+    from models.challenger import challenge
     from models.routing import Router
     from monitor.classify.backlog import Backlog
     from monitor.classify.serving import ServedModel
     from monitor.classify.stage import ClassifyStage
+    from monitor.classify.trial import Trials
     from monitor.stories.risk import RiskPack
 
     model = outside.settings.model
@@ -265,6 +268,9 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
         *(model, router, outside.store, outside.holder, outside.wall, outside.metrics),
         live=outside.watching.live,
     )
+    differs = outside.settings.retrain.canary_differs
+    load = partial(challenge, engine=model.engine, threads=model.threads, slowest=model.slowest)
+    trials = Trials(load, outside.store, outside.wall, outside.metrics, differs)
     return ClassifyStage(
         served.refresh,
         *_resolver(outside),
@@ -272,6 +278,7 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
         outside.wall,
         outside.metrics,
         backlog if outside.watching.live and days else None,
+        trials if outside.watching.live else None,
     )
 
 

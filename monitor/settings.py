@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +31,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from models.bounds import Bounds as NameShifts
 from monitor.alert.story import StoryRule
 from monitor.alert.surge import SurgeRule
 from monitor.collect.dates import DateRules
@@ -40,6 +42,7 @@ from monitor.health import Bounds
 from monitor.notify.port import ChannelConfig
 from monitor.relabel.plan import Plan
 from monitor.relabel.samplers import SAMPLERS, SHARES
+from monitor.retrain.plan import Margins, RetrainPlan
 from monitor.stream import KafkaSettings, LocalStreamSettings
 
 ENV_PREFIX = "FORESHOCK__"
@@ -403,6 +406,145 @@ class RelabelSettings(Section):
         return Plan(**self.model_dump())
 
 
+class GateSettings(Section):
+    """What a candidate has to show before it may classify; shares of rows, in [0, 1]."""
+
+    worse: float = Field(
+        0.005, ge=0, le=1, description="A head may lose so much accuracy on the frozen set."
+    )
+    doubt: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="The 95% interval of that loss may reach so far (paired bootstrap).",
+    )
+    alpha: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Level of the tests: better on recent gold, worse in a slice (McNemar, exact).",
+    )
+    frozen: int = Field(200, ge=1, description="Rows that the frozen set of a head needs.")
+    recent: int = Field(20, ge=1, description="Rows that the recent gold of a head needs.")
+    slice_worse: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="What a slice (topic, language, source) may lose, where the loss is beyond chance.",
+    )
+    slice_rows: int = Field(20, ge=1, description="Rows from which on a slice is looked at.")
+    bias_mean: float = Field(
+        0.10, ge=0, description="Mean shift of the score when a name is swapped for another."
+    )
+    bias_p95: float = Field(0.35, ge=0, description="95th percentile of that shift.")
+    bias_flips: float = Field(
+        0.10, ge=0, le=1, description="Share of swaps that change the sentiment."
+    )
+    bias_group: float = Field(
+        0.10, ge=0, description="Distance of the mean shifts of two groups of names."
+    )
+
+    def margins(self) -> Margins:
+        kept = self.model_dump(exclude={"bias_mean", "bias_p95", "bias_flips", "bias_group"})
+        bounds = NameShifts(self.bias_mean, self.bias_p95, self.bias_flips, self.bias_group)
+        return Margins(**kept, bias=bounds)
+
+
+class RetrainSettings(Section):
+    """When the model is trained on the desk's labels, on what, and who lets it classify."""
+
+    cron: str | None = Field(
+        None, description="When to train, as `30 2 * * 6` (UTC); by default at no fixed time."
+    )
+    after_labels: int | None = Field(
+        None,
+        ge=1,
+        description="Train when so many labels are new that more than one person stands for; by default "
+        "never by itself.",
+    )
+    on_drift: bool = Field(
+        False, description="Train when a drift monitor speaks (`foreshock retrain drift`)."
+    )
+    promote: Literal["ask", "gate", "canary"] = Field(
+        "ask",
+        description="Who lets a candidate classify that passed the gate: `ask` an admin, `gate` at once, "
+        "`canary` a share of the news first.",
+    )
+    folder: Path = Field(Path("foreshock-models"), description="Folder that candidates go into.")
+    recipe: Path | None = Field(
+        None,
+        description="Recipe of a training of the whole model (`foreshock train`), which goes on from the "
+        "champion; by default the heads are fitted anew and the encoder stays.",
+    )
+    least: int = Field(
+        40, ge=1, description="Labels a head needs, of more than one person each, to be trained."
+    )
+    single: int = Field(
+        50, ge=0, description="Labels of one person alone that are learnt, of each person at most."
+    )
+    right: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Who is right on a smaller share of ten known items or more teaches nothing alone.",
+    )
+    held_out: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of texts that are never learnt, by a hash of them. Raise it before the first "
+        "training only: what was learnt would measure.",
+    )
+    old: int = Field(
+        1_500, ge=0, description="Old texts of each head among the new, against forgetting."
+    )
+    share: float = Field(0.95, ge=0, lt=1, description="Of the loss that old texts have.")
+    hold: float = Field(0.03, ge=0, description="Strength of the pull towards the champion.")
+    recent_days: float = Field(
+        30,
+        gt=0,
+        description="Gold of so many days is recent, unless the champion is of our own training: then what "
+        "came after it.",
+    )
+    test_rows: int = Field(
+        2_000, ge=1, description="Rows of each fetched test split that the gate reads, at most."
+    )
+    seed: int = Field(13, description="Of the choice of old texts.")
+    shadow: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share of live news that a candidate reads beside the champion; 0: none.",
+    )
+    canary: float = Field(
+        0.1, gt=0, le=1, description="Share of live news of which a canary's answer counts."
+    )
+    canary_differs: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="A canary that differs from the champion on more of the news, beyond chance, retreats.",
+    )
+    gate: GateSettings = GateSettings(**{})
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str | None) -> str | None:
+        if cron is not None and len(cron.split()) != 5:
+            raise ValueError("five fields are expected: minute, hour, day, month, day of the week")
+        return cron
+
+    @property
+    def has_occasions(self) -> bool:
+        """Whether a training ever begins by itself."""
+        return self.cron is not None or self.after_labels is not None or self.on_drift
+
+    def plan(self, threads: int | None = None) -> RetrainPlan:
+        names = {each.name for each in fields(RetrainPlan)} & set(type(self).model_fields)
+        chosen = {name: getattr(self, name) for name in names}
+        return RetrainPlan(**chosen, threads=threads, margins=self.gate.margins())
+
+
 class WebSettings(Section):
     """The dashboard and the API."""
 
@@ -473,6 +615,7 @@ class Settings(BaseSettings):
     trends: TrendSettings = TrendSettings(**{})
     notify: NotifySettings = NotifySettings(**{})
     relabel: RelabelSettings = RelabelSettings(**{})
+    retrain: RetrainSettings = RetrainSettings(**{})
     web: WebSettings = WebSettings(**{})
     log: LogSettings = LogSettings(**{})
     traces: TraceSettings = TraceSettings(**{})

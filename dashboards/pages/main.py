@@ -5,13 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import desk, theme, visitor
-from dashboards.pages import alerts, audit, board, frame, relabel
+from dashboards.pages import alerts, audit, board, frame, models, relabel
 
 shown = desk.current()
 pages = {
     "board": st.Page(board.page, title="Board", default=True),
     "alerts": st.Page(alerts.page, title="Alerts", url_path="alerts"),
     "relabel": st.Page(relabel.page, title="Relabel", url_path="relabel"),
+    "models": st.Page(models.page, title="Models", url_path="models"),
 }
 looks = visitor.current()
 if looks is not None and looks.may("admin"):

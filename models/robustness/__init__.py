@@ -8,7 +8,8 @@ them all.
 
 from __future__ import annotations
 
-from models.robustness.counterfactual import Bounds, Shift, counterfactual
+from models.bounds import Bounds
+from models.robustness.counterfactual import Shift, counterfactual
 from models.robustness.flips import Flips, flips
 from models.robustness.perturb import PERTURBATIONS, perturb
 from models.robustness.report import RobustnessReport, robustness_report

@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from models.bounds import Bounds
 from models.errors import ModelError
 from models.labels import SENTIMENTS
 from models.robustness.flips import Progress, check_head, silent
@@ -25,26 +26,6 @@ if TYPE_CHECKING:
 _CHUNK = 256
 #: Real texts of each kind that are taken at most.
 _REAL_TEXTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What is still fair. Scores are P(positive) - P(negative), in [-1, 1].
-
-    Parameters
-    ----------
-    mean, p95
-        Mean and 95th percentile of the absolute shift.
-    flips
-        Share of swaps that get another label.
-    group
-        Between the means of the best and the worst group.
-    """
-
-    mean: float = 0.10
-    p95: float = 0.35
-    flips: float = 0.10
-    group: float = 0.10
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""The classify stage: articles in, classified articles out; it writes nothing to the record."""
+"""The classify stage: articles in, classified articles out; it writes nothing to the record.
+
+What a candidate on trial makes of a share of them is written beside the record; see `monitor.classify.trial`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from models.classifier import Prediction
 from models.routing import Router
 from models.text import model_input
 from monitor.classify.backlog import Backlog
+from monitor.classify.trial import Trials, Tried
 from monitor.clock import Clock
 from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
 from monitor.entities.resolver import Resolver
@@ -33,6 +37,8 @@ class ClassifyStage:
         Number of the watchlist that the resolver knows.
     backlog
         Stored articles whose companies are of an earlier watchlist; read again when nothing else waits.
+    trials
+        Candidates that are tried on live news.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class ClassifyStage:
         wall: Clock,
         metrics: Metrics,
         backlog: Backlog | None = None,
+        trials: Trials | None = None,
     ) -> None:
         self.models = models
         self.router = models()
@@ -53,6 +60,7 @@ class ClassifyStage:
         self.metrics = metrics
         self.watchlist = watchlist
         self.backlog = backlog
+        self.trials = trials
         self._collect_span = metrics.spans.labels("collect")
         self._classify_span = metrics.spans.labels("classify")
 
@@ -62,9 +70,12 @@ class ClassifyStage:
 
     def process(self, batch: Sequence[Input]) -> Effects:
         self.router = self.models()
+        if self.trials is not None:
+            self.trials.look(self.router)
         if not batch:
             return self._read_again()
-        items = self.classify([entry.body for entry in batch])
+        tried = self._tried(self.classify([entry.body for entry in batch]))
+        items = tried.items
         self._measure(batch, self.wall.now())
         messages = [
             Message(
@@ -78,20 +89,30 @@ class ClassifyStage:
         read = sum(_is_read(item) for item in items)
         self.metrics.predictions.labels("read").inc(read)
         self.metrics.predictions.labels("not_read").inc(len(items) - read)
-        return Effects(outputs={CLASSIFIEDS: messages})
+        write = tried.write if tried.found else None
+        return Effects(write=write, outputs={CLASSIFIEDS: messages})
 
     def classify(self, articles: Sequence[Article]) -> list[ClassifiedArticle]:
         """Return what is read of some articles, by the bundles and the watchlist in use."""
+        return self._by(self.router, articles)
+
+    def _tried(self, items: list[ClassifiedArticle]) -> Tried:
+        """Let a candidate that is on trial read its share."""
+        if self.trials is None:
+            return Tried(items)
+        return self.trials.of(self.router, items, self._by)
+
+    def _by(self, router: Router, articles: Sequence[Article]) -> list[ClassifiedArticle]:
         texts = [model_input(article.title, article.lead) for article in articles]
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
             languages = [_language(article) for article in articles]
-            predictions = self.router.predict(texts, languages)
+            predictions = router.predict(texts, languages)
             read = [prediction.read for prediction in predictions]
-            named, doubts = self._towards(texts, languages, found, read)
+            named, doubts = self._towards(router, texts, languages, found, read)
         now = self.wall.now()
         return [
-            self._classified(article, prediction, mentions, doubt, now)
+            self._classified(router, article, prediction, mentions, doubt, now)
             for article, prediction, mentions, doubt in zip(
                 articles, predictions, named, doubts, strict=True
             )
@@ -104,6 +125,7 @@ class ClassifyStage:
             return Effects()
         found = [self.resolver.resolve(i.article.title, i.article.lead) for i in items]
         named, doubts = self._towards(
+            self.router,
             [model_input(item.article.title, item.article.lead) for item in items],
             [_language(item.article) for item in items],
             found,
@@ -123,6 +145,7 @@ class ClassifyStage:
 
     def _towards(
         self,
+        router: Router,
         texts: Sequence[str],
         languages: Sequence[str | None],
         found: Sequence[tuple[Mention, ...]],
@@ -138,7 +161,7 @@ class ClassifyStage:
             Of each text, the heads that are unsure of a company.
         """
         unsure: list[frozenset[str]] = [frozenset()] * len(texts)
-        if not self.router.reads_targets:
+        if not router.reads_targets:
             return found, unsure
         asked: list[tuple[int, str]] = []
         for number, mentions in enumerate(found):
@@ -146,7 +169,7 @@ class ClassifyStage:
                 asked += [(number, name) for name in {m.company_id: None for m in mentions}]
         if not asked:
             return found, unsure
-        answers = self.router.predict_targets(
+        answers = router.predict_targets(
             [texts[n] for n, _ in asked],
             [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
             [languages[n] for n, _ in asked],
@@ -167,13 +190,14 @@ class ClassifyStage:
 
     def _classified(
         self,
+        router: Router,
         article: Article,
         prediction: Prediction,
         mentions: tuple[Mention, ...],
         doubt: frozenset[str],
         now: datetime,
     ) -> ClassifiedArticle:
-        unread_by = self.router.main.bundle
+        unread_by = router.main.bundle
         sentiments = prediction.sentiment_probabilities
         return ClassifiedArticle(
             article=article,

@@ -21,6 +21,7 @@ from monitor.cli.labels import labels_app
 from monitor.cli.notify import notify_app, silence_app
 from monitor.cli.people import audit_app, people_app
 from monitor.cli.privacy import privacy_app
+from monitor.cli.retrain import retrain_app
 from monitor.cli.rules import rules_app
 from monitor.cli.watchlist import watchlist_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
@@ -56,6 +57,7 @@ app.add_typer(operate.db, name="db")
 app.add_typer(dead_app, name="dead")
 app.add_typer(alert_app, name="alert")
 app.add_typer(labels_app, name="labels")
+app.add_typer(retrain_app, name="retrain")
 app.add_typer(notify_app, name="notify")
 app.add_typer(silence_app, name="silence")
 app.add_typer(people_app, name="people")

@@ -66,6 +66,8 @@ def run(
     if pipeline:
         worker = ["pipeline", *arguments, "--stages", ",".join(pipeline)]
         children.append(Child("pipeline", "monitor.cli", worker))
+    if "classify" in names and settings.retrain.has_occasions:
+        children.append(Child("retrain", "monitor.cli", ["retrain", "watch", *arguments]))
     if "web" in names:
         children.append(Child("web", "dashboards", arguments))
     _log(settings.log.level, settings.log.format)

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,8 +23,8 @@ from monitor.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
-    from monitor.settings import Settings
+    from monitor.classify.promoting import Chosen
+    from monitor.store import Store
 
 _WaitOption = Annotated[
     float,
@@ -50,14 +49,16 @@ def promote(
     """
     with told():
         from models import registry
-        from models.bundle import load_bundle
-        from models.errors import BundleError
+        from monitor.classify import promoting
+        from monitor.store import Store
+        from monitor.store.clock import time_of
 
         settings = settings_of(config, db)
-        folder = registry.resolve(bundle).absolute()
-        if problems := registry.verify(folder):
-            raise BundleError(f"{folder}: {'; '.join(problems)}")
-        _choose(settings, load_bundle(folder), name_of(by), comment, wait, rollback=False)
+        folder = registry.resolve(bundle)
+        with closing(Store(settings.store.url)) as store:
+            now = time_of(store)
+            chosen = promoting.promote(store, settings.model, folder, name_of(by), now, comment)
+            tell(store, chosen, wait)
 
 
 def rollback(
@@ -69,22 +70,15 @@ def rollback(
 ) -> None:
     """Let the bundle before the last promotion classify again."""
     with told():
-        from models.bundle import load_bundle
-        from monitor.classify.serving import configured
-        from monitor.errors import ConfigError
-        from monitor.store import Store, promotions
+        from monitor.classify import promoting
+        from monitor.store import Store
+        from monitor.store.clock import time_of
 
         settings = settings_of(config, db)
-        with closing(Store(settings.store.url)) as store, store.read() as connection:
-            past = promotions.latest(connection, 1_000)
-        here = [each for each in past if each.configured == configured(settings.model)]
-        standing = _standing(
-            [each.folder for each in reversed(here)], [e.rollback for e in reversed(here)]
-        )
-        if not standing:
-            raise ConfigError("nothing to go back to: no bundle has been promoted")
-        before = Path(standing[-2]) if len(standing) > 1 else settings.model.bundle
-        _choose(settings, load_bundle(before), name_of(by), comment, wait, rollback=True)
+        with closing(Store(settings.store.url)) as store:
+            now = time_of(store)
+            chosen = promoting.roll_back(store, settings.model, name_of(by), now, comment)
+            tell(store, chosen, wait)
 
 
 def status(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
@@ -121,46 +115,20 @@ def status(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption
         typer.echo("no process classifies now")
 
 
-def _standing(folders: list[str], rollbacks: list[bool]) -> list[str]:
-    """Return the promoted bundles that stand one upon the other, the one in use last."""
-    standing: list[str] = []
-    for folder, rollback in zip(folders, rollbacks, strict=True):
-        if rollback:
-            standing = standing[:-1]
-        elif not standing or standing[-1] != folder:
-            standing.append(folder)
-    return standing
-
-
-def _choose(
-    settings: Settings, bundle: Bundle, who: str, comment: str, wait_s: float, rollback: bool
-) -> None:
-    """Write a promotion, and tell what the running processes make of it."""
-    from monitor.classify.serving import configured
-    from monitor.store import Store, promotions
+def tell(store: Store, chosen: Chosen, wait_s: float) -> None:
+    """Tell what the running processes make of a promotion; the exit status is 1 when one refuses it."""
+    from monitor.store import promotions
     from monitor.store.clock import time_of
 
-    with closing(Store(settings.store.url)) as store:
-        with store.write() as connection:
-            number = promotions.promote(
-                connection,
-                str(bundle.folder.absolute()),
-                bundle.hash,
-                bundle.model_version,
-                configured(settings.model),
-                who,
-                time_of(store),
-                comment,
-                rollback,
-            )
-        typer.echo(f"promotion {number}: {bundle.model_version} ({bundle.hash[:12]})")
-        until = time.monotonic() + wait_s
-        while True:
-            with store.read() as connection:
-                running = promotions.reports(connection, time_of(store))
-            if all(state.number >= number for state in running) or time.monotonic() >= until:
-                break
-            time.sleep(0.5)
+    number = chosen.number
+    typer.echo(f"promotion {number}: {chosen.bundle.model_version} ({chosen.bundle.hash[:12]})")
+    until = time.monotonic() + wait_s
+    while True:
+        with store.read() as connection:
+            running = promotions.reports(connection, time_of(store))
+        if all(state.number >= number for state in running) or time.monotonic() >= until:
+            break
+        time.sleep(0.5)
     for state in running:
         if state.number < number:
             typer.echo(f"{state.holder}: no answer yet, runs {state.model_version}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from monitor.domain import Label, LabelRole, from_micros, to_micros
 from monitor.errors import ForeshockError
@@ -100,6 +100,11 @@ def page(
     if before is not None:
         query = query.where(labels.c.id < before)
     return [_label(row) for row in connection.execute(query).mappings()]
+
+
+def last_id(connection: Connection) -> int:
+    """Return the id of the newest label or withdrawal; 0 before there is one."""
+    return int(connection.execute(select(func.max(labels.c.id))).scalar_one() or 0)
 
 
 def unrelayed(connection: Connection, limit: int) -> list[Label]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select
 
 from monitor.domain import from_micros, to_micros
+from monitor.store.audit import AuditEntry, audited
 from monitor.store.schema import promotions, serving
 from monitor.store.upsert import insert
 
@@ -57,7 +58,7 @@ def promote(
     comment: str = "",
     rollback: bool = False,
 ) -> int:
-    """Choose a bundle; return the number of the promotion."""
+    """Choose a bundle; return the number of the promotion. It goes into the audit."""
     row = {
         "folder": folder,
         "hash": hash_,
@@ -68,8 +69,13 @@ def promote(
         "comment": comment,
         "at_us": to_micros(now),
     }
+    before = next(iter(latest(connection)), None)
     number = connection.execute(promotions.insert().values(row)).inserted_primary_key
     assert number is not None
+    was = {} if before is None else {"model": before.model_version, "hash": before.hash}
+    after = {"model": model_version, "hash": hash_, "folder": folder}
+    act = "rolled back" if rollback else "promoted"
+    audited(connection, AuditEntry(now, who, act, f"promotion {number[0]}", was, after, comment))
     return int(number[0])
 
 

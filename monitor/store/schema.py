@@ -4,7 +4,8 @@ Times are integer Unix microseconds UTC (``_us``): SQLite has no time zones. Sum
 too (`SCORE_UNIT` a point), so that a bucket is the same to the last bit whatever order items arrive in.
 
 The record is ``articles``, ``mentions``, ``alerts`` with their evidence and events, ``notifications``, and
-what people said and did (``verdicts``, ``labels``, ``audit``, ``silences``), and who they are (``people``,
+what people said and did (``verdicts``, ``labels``, ``audit``, ``silences``, ``promotions``, ``retrains``),
+and who they are (``people``,
 ``tokens``);
 ``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt.
 """
@@ -200,6 +201,66 @@ serving = Table(
     Column("hash", String(64), nullable=False),  # of the bundle that classifies there
     Column("model_version", Text, nullable=False),
     Column("beat_us", BigInteger, nullable=False),  # wall clock
+)
+
+# Every training on the desk's labels, what came of it, and what became of its candidate; never deleted.
+retrains = Table(
+    "retrains",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("state", String(12), nullable=False),  # running, failed, nothing, refused, passed
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("holder", Text, nullable=False),  # the process
+    Column("started_us", BigInteger, nullable=False),
+    Column("beat_us", BigInteger, nullable=False),  # wall clock
+    Column("ended_us", BigInteger),
+    Column("phase", Text, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("champion_hash", String(64), nullable=False),
+    Column("champion_version", Text, nullable=False),
+    Column("labels_through", BigInteger, nullable=False),  # the last label that was looked at
+    Column("rows", JSON, nullable=False),  # what it was trained on, by kind and head
+    # The candidate; empty where none was made.
+    Column("folder", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("report", JSON(none_as_null=True)),  # of the gate
+    Column("detail", Text, nullable=False),
+    # How it is tried on live news: nothing, shadow, canary, ended, retreated.
+    Column("trial", String(12), nullable=False, server_default=text("''")),
+    Column("share", Float, nullable=False, server_default=text("0")),
+    Column("trial_us", BigInteger),
+    Index(None, "hash"),
+)
+
+# What champion and candidate said of the same live items.
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # of the training
+    Column("article_id", String(32), primary_key=True),
+    Column("revision", String(16), primary_key=True),
+    Column(
+        "served", Boolean, nullable=False
+    ),  # whether the candidate's answer was the one that counted
+    Column("champion", JSON, nullable=False),  # topic, sentiment, score, unsure
+    Column("candidate", JSON, nullable=False),
+    Column("alike", Boolean, nullable=False),  # the same topic and sentiment
+    Column("at_us", BigInteger, nullable=False),
+    Index(None, "number", "at_us"),
+    sqlite_with_rowid=False,
+)
+
+# What the drift monitors said, each time they were asked.
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("speaks", Boolean, nullable=False),
+    Column("monitors", JSON, nullable=False),
 )
 
 # Story alerts begin as signals: written with the article, consumed by the alert stage.
