@@ -12,6 +12,7 @@ from tests.chaos.run import chaos
 SECONDS = 120.0
 FAULTS = 10
 BACK_S = 15.0
+DRAIN_S = 30.0  # then its supervisor kills a process
 GROWTH_PERCENT = 25.0
 
 
@@ -23,6 +24,7 @@ def test_nothing_is_lost_or_doubled_under_faults() -> None:
     assert outcome.accepted > 1_000
     assert outcome.told_twice <= sum(outcome.faults.values())
     assert set(outcome.crashes) <= {UNAVAILABLE}
+    assert outcome.longest_drain_s < DRAIN_S
 
 
 @pytest.mark.slow
