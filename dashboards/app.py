@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from streamlit.web import bootstrap
 
-from dashboards import desk, signing, theme
+from dashboards import desk, encoder, signing, theme
 from dashboards.desk import Desk
 from dashboards.door import Door
 from dashboards.headers import SecurityHeaders
@@ -104,7 +104,11 @@ def routes() -> list[BaseRoute]:
         *signing.ROUTES,
         Mount(
             "/api/v1",
-            api.build(lambda: desk.opened(desk.current().store_url), desk.current().settings),
+            api.build(
+                lambda: desk.opened(desk.current().store_url),
+                desk.current().settings,
+                encoder.model(),
+            ),
         ),
     ]
 

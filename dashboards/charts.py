@@ -87,17 +87,7 @@ def volume_chart(frame: pd.DataFrame, tone: str) -> Layers:
         .encode(
             x=x,
             y=alt.Y("count:Q", title=None, axis=axis, stack="zero"),
-            color=alt.Color(
-                "sentiment:N",
-                title=None,
-                scale=alt.Scale(
-                    domain=list(COUNTS),
-                    range=[theme.NEGATIVE, theme.NEUTRAL, theme.POSITIVE, theme.UNREAD],
-                ),
-                legend=alt.Legend(
-                    orient="bottom", direction="horizontal", symbolType="square", offset=2
-                ),
-            ),
+            color=_sentiments(),
             order=alt.Order("order:Q"),
             tooltip=[
                 alt.Tooltip("start:T", title="Hour (UTC)", format="%d %b %H:%M"),
@@ -192,11 +182,7 @@ def _alert_marks(marks: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
         return []
     base = alt.Chart(marks.assign(top=1.0)).encode(
         x=x,
-        color=alt.Color(
-            "severity:O",
-            scale=alt.Scale(domain=[1, 2, 3, 4, 5], range=list(theme.SEVERITIES)),
-            legend=None,
-        ),
+        color=alt.Color("severity:O", scale=severities(), legend=None),
         tooltip=[
             alt.Tooltip("title:N", title="Alert"),
             alt.Tooltip("started_at:T", title="Since (UTC)", format="%d %b %H:%M"),
@@ -206,3 +192,55 @@ def _alert_marks(marks: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
         base.mark_rule(strokeWidth=1.6, strokeDash=[2, 2]),
         base.mark_point(shape="triangle-down", filled=True, size=90, opacity=1).encode(y="top:Q"),
     ]
+
+
+def parts_chart(frame: pd.DataFrame, tone: str) -> Layers:
+    """Return bars of items by sentiment, one for each name, longest first; `dashboards.subjects.parts`."""
+    frame = frame.assign(
+        **{UNREAD: frame["items"] - frame[["negative", "neutral", "positive"]].sum(axis=1)}
+    )
+    long = frame[["name", "items", "score", *COUNTS]].melt(
+        ["name", "items", "score"], var_name="sentiment", value_name="count"
+    )
+    long = long[long["count"] > 0].assign(order=lambda f: f["sentiment"].map(COUNTS.index))
+    chart = (
+        alt.Chart(long)
+        .mark_bar(height=15)
+        .encode(
+            x=alt.X("count:Q", title=None, axis=alt.Axis(tickMinStep=1, format="~s", tickCount=5)),
+            y=alt.Y(
+                "name:N",
+                title=None,
+                sort=frame["name"].tolist(),
+                axis=alt.Axis(labelLimit=150, ticks=False, domain=False),
+            ),
+            color=_sentiments(),
+            order=alt.Order("order:Q"),
+            tooltip=[
+                alt.Tooltip("name:N", title="Name"),
+                alt.Tooltip("sentiment:N", title="Sentiment"),
+                alt.Tooltip("count:Q", title="Items"),
+                alt.Tooltip("items:Q", title="All items"),
+                alt.Tooltip("score:Q", title="Mean sentiment", format="+.2f"),
+            ],
+        )
+    )
+    height = 25 * max(len(frame), 1) + 44
+    return alt.layer(chart).properties(height=height, background="transparent")
+
+
+def _sentiments() -> alt.Color:
+    colours = [theme.NEGATIVE, theme.NEUTRAL, theme.POSITIVE, theme.UNREAD]
+    return alt.Color(
+        "sentiment:N",
+        title=None,
+        scale=alt.Scale(domain=list(COUNTS), range=colours),
+        legend=alt.Legend(
+            orient="bottom", direction="horizontal", symbolType="square", offset=2, columnPadding=8
+        ),
+    )
+
+
+def severities() -> alt.Scale:
+    """Return the scale of severities, 1 to 5."""
+    return alt.Scale(domain=[1, 2, 3, 4, 5], range=list(theme.SEVERITIES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -101,40 +101,78 @@ def watch_grid(
     )
 
 
-def items_grid(rows: pd.DataFrame, names: Mapping[str, str], *, key: str) -> None:
-    """Draw items; `rows` as `monitor.store.pages.items`."""
+def items_grid(
+    rows: pd.DataFrame,
+    names: Mapping[str, str],
+    *,
+    key: str,
+    topic: bool = True,
+    extra: Mapping[str, Sequence[object]] | None = None,
+    height: int = 420,
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Draw items; `rows` as `monitor.store.pages.items`.
+
+    Parameters
+    ----------
+    topic
+        Whether topics are shown.
+    extra
+        Further columns of text, by name; they stand before the publisher.
+    on_select
+        Called when a row is chosen; without it none can be.
+    height
+        At most so many pixels.
+    """
     scores = rows["score"].tolist()
-    shown = pd.DataFrame(
-        {
-            "Published": rows["published_at"],
-            "Sentiment": [
-                words.reading(sentiment if isinstance(sentiment, str) else None, score)
-                for sentiment, score in zip(rows["sentiment"], scores, strict=True)
-            ],
-            "Title": rows["title"],
-            "Companies": [[names.get(at, at) for at in ids] for ids in rows["companies"]],
-            "Topic": rows["topic"],
-            "Publisher": rows["publisher"],
-            "Note": [
-                words.note(DATE_NOTES.get(status, ""), unsure)
-                for status, unsure in zip(rows["date_status"], rows["unsure"], strict=True)
-            ],
-            "Link": rows["url"].map(safe_link),
-        }
-    )
-    styled = shown.style.apply(
+    towards = rows["towards_score"].tolist() if "towards_score" in rows else None
+    cells: dict[str, object] = {"Published": rows["published_at"]}
+    if towards is not None:
+        cells["Towards it"] = [
+            explain.score(score) if score is not None and score == score else "not read"
+            for score in towards
+        ]
+    cells["Sentiment"] = [
+        words.reading(sentiment if isinstance(sentiment, str) else None, score)
+        for sentiment, score in zip(rows["sentiment"], scores, strict=True)
+    ]
+    cells["Title"] = rows["title"]
+    cells["Companies"] = [[names.get(at, at) for at in ids] for ids in rows["companies"]]
+    if topic:
+        cells["Topic"] = rows["topic"]
+    cells |= extra or {}
+    cells |= {
+        "Publisher": rows["publisher"],
+        "Note": [
+            words.note(DATE_NOTES.get(status, ""), unsure)
+            for status, unsure in zip(rows["date_status"], rows["unsure"], strict=True)
+        ],
+        "Link": rows["url"].map(safe_link),
+    }
+    styled = pd.DataFrame(cells).style.apply(
         lambda column: [theme.tint(score) for score in scores], subset=["Sentiment"]
     )
+    if towards is not None:
+        styled = styled.apply(
+            lambda column: [theme.tint(score) for score in towards], subset=["Towards it"]
+        )
     columns = st.column_config
+    more: dict[str, Any] = {}
+    if on_select is not None:
+        more = {"on_select": on_select, "selection_mode": "single-row"}
     st.dataframe(
         styled,
         key=key,
         hide_index=True,
-        height=420,
+        height=min(height, 31 * len(rows) + 38),
         row_height=31,
         placeholder="",
         column_config={
             "Published": columns.DatetimeColumn(width=104, format="D MMM HH:mm", timezone="UTC"),
+            "Towards it": columns.TextColumn(
+                width=84,
+                help="Sentiment towards this company; that of the whole item stands beside",
+            ),
             "Sentiment": columns.TextColumn(width=132),
             "Title": columns.TextColumn(),
             "Companies": columns.ListColumn(width=172),
@@ -143,6 +181,7 @@ def items_grid(rows: pd.DataFrame, names: Mapping[str, str], *, key: str) -> Non
             "Note": columns.TextColumn(width=84),
             "Link": columns.LinkColumn(width=56, display_text="open"),
         },
+        **more,
     )
 
 

@@ -18,6 +18,7 @@ MIDDLE = {"light": "#EEF1F4", "dark": "#2A323C"}  # of the diverging scale
 CHOSEN = "background-color: rgba(31, 111, 178, 0.14)"  # of a chosen row
 INK = {"light": "#1B2733", "dark": "#E6EBF0"}
 GREY = {"light": "#8896A5", "dark": "#7C8B9A"}
+CARD = {"light": "#FFFFFF", "dark": "#171E26"}  # what charts stand on
 BAND = {"light": "#DCE3EA", "dark": "#333E4A"}
 
 WORDMARK = (

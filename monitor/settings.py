@@ -563,6 +563,11 @@ class WebSettings(Section):
     open_metrics: bool = Field(
         False, description="Answer `/metrics` without a token of scope `read`."
     )
+    backtests: Path = Field(
+        Path("backtest"),
+        description="Folder that `foreshock backtest --out` writes to, or one of several such folders: what "
+        "the Backtest page shows.",
+    )
     requests_per_minute: int = Field(
         600, ge=1, description="Of the API, for each person or token; more are refused (429)."
     )

@@ -11,9 +11,9 @@ import streamlit as st
 from dashboards import data, theme, words
 from dashboards.data import AlertStory
 from dashboards.grids import STATES, alerts_grid, evidence_grid
-from dashboards.pages import acting, frame
+from dashboards.pages import acting, cards, frame
 from monitor.alert import explain
-from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState
+from monitor.domain import OPEN_STATES, Alert, AlertKind, AlertState, Dimension
 
 SHOWN: dict[str, tuple[AlertState, ...]] = {
     "Open": OPEN_STATES,
@@ -205,6 +205,13 @@ def _detail(url: str, story: AlertStory) -> None:
     ]
     with st.container(key="detail-meta"):
         st.text(" · ".join(parts))
+    with st.container(horizontal=True, gap="small", key="detail-links"):
+        if alert.evidence:
+            cards.link("story", "The story behind it", alert=alert.id)
+        company = alert.kind is not AlertKind.ABSENCE and alert.key in data.names(url)
+        cards.subject_link(Dimension.COMPANY if company else alert.dimension, alert.key)
+        if alert.kind is AlertKind.ABSENCE:
+            cards.link("feeds", "Feeds")
     _answer(url, story)
     st.subheader("Why", anchor=False)
     _lead(alert)

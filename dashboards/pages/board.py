@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboards import charts, data, desk, theme, words
+from dashboards import charts, data, desk, theme
 from dashboards.grids import items_grid, watch_grid
-from dashboards.pages import frame
+from dashboards.pages import cards, frame, trend
 from monitor.alert import explain
-from monitor.domain import AlertState, Dimension
+from monitor.domain import Dimension
 
-RANGES = {"24 h": 24, "7 d": 168, "30 d": 720}
 MARKET = (Dimension.MARKET, "all")
 CARDS = 8
 ITEMS = 80
@@ -129,36 +126,9 @@ def _alerts(url: str) -> None:
         return
     now = data.now(url)
     for row in rows.head(CARDS).to_dict("records"):
-        _card(row, now)
+        cards.alert(row, now)
     if len(rows) > CARDS:
         st.page_link(st.session_state["pages"]["alerts"], label=f"All {len(rows)} open alerts")
-
-
-def _card(row: Mapping[Hashable, Any], now: datetime) -> None:
-    severity, ident = int(row["severity"]), str(row["id"])
-    with st.container(key=f"card-{severity}-{ident}", gap=None):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(theme.severity_word(severity), color=theme.severity_badge(severity))
-            with st.container(key=f"row-title-{ident}", width="stretch"):
-                st.text(str(row["title"]), width="stretch")
-            st.page_link(
-                st.session_state["pages"]["alerts"],
-                label="Open",
-                icon=":material/chevron_right:",
-                icon_position="right",
-                query_params={"alert": ident},
-            )
-        state = "not acknowledged"
-        if row["state"] == AlertState.ACKNOWLEDGED.value:
-            state = f"acknowledged by {row['acknowledged_by']}"
-        parts = [
-            explain.count(int(row["items"]), "item"),
-            explain.count(int(row["publishers"]), "publisher"),
-            f"since {words.clock(row['started_at'])} ({explain.span(now - row['started_at'])})",
-            state,
-        ]
-        with st.container(key=f"row-meta-{ident}"):
-            st.text(" · ".join(parts))
 
 
 def _trend(url: str) -> None:
@@ -181,34 +151,9 @@ def _trend(url: str) -> None:
         format_func=lambda at: data.label(url, at[0].value, at[1]),
         label_visibility="collapsed",
     )
-    chosen = ranges.segmented_control(
-        "Range",
-        list(RANGES),
-        default="7 d",
-        key="range",
-        required=True,
-        label_visibility="collapsed",
-    )
-    hours = RANGES[chosen or "7 d"]
-    rows = data.trend(url, subject[0], subject[1], hours)
-    if not rows["items"].sum():
-        frame.note(f"No item in the last {chosen}.")
-        return
-    marks = data.alerts_on(url, subject[0], subject[1], hours)
-    changed = data.changes(url, subject[0], subject[1], hours)
-    tone = frame.tone()
-    st.altair_chart(charts.index_chart(rows, marks, changed, tone), key="index-chart")
-    st.altair_chart(charts.volume_chart(rows, tone), key="volume-chart")
-    warming = [
-        name
-        for name, column in (("index", "score_usual"), ("volume", "usual"))
-        if rows[column].isna().all()
-    ]
-    usual = f"usual {' and '.join(warming)}: warming up" if warming else "grey: usual"
-    line = "index of 24 h, copies once" if rows["index"].notna().any() else "index: no data"
-    since = " · uprights: another level" if len(changed) else ""
-    with st.container(key="trend-meta"):
-        st.text(f"Bars: mean of the hour · line: {line} · {usual} · triangles: alerts{since} · UTC")
+    with ranges:
+        chosen = trend.ranges()
+    trend.draw(url, subject[0], subject[1], chosen, onward=True)
 
 
 def _heat(url: str) -> None:
@@ -217,7 +162,7 @@ def _heat(url: str) -> None:
     if rows.empty:
         frame.note("No news named a watched company this week.")
         return
-    st.altair_chart(charts.heat_chart(rows, frame.tone()), key="heat-chart")
+    _heat_chart(url, frame.tone())
     with st.container(key="heat-meta"):
         st.text("Number: items · colour: sentiment, vermilion bad, blue good · worst company first")
 
@@ -236,15 +181,30 @@ def _items(url: str) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    rows: pd.DataFrame = data.items(
+    rows = _rows(url, scope or "Watched", company)
+    if rows.empty:
+        frame.note("No item named a watched company yet; “All” shows every item.")
+        return
+    _items_grid(url, scope or "Watched", company)
+    if desk.current().read_only:
+        frame.note("This dashboard is read-only.")
+
+
+# Drawn once for all who look at the same.
+@st.cache_data(ttl=data.FRESH_S, show_spinner=False)
+def _heat_chart(url: str, tone: str) -> None:
+    st.altair_chart(charts.heat_chart(data.heat(url), tone), key="heat-chart")
+
+
+@st.cache_data(ttl=data.FRESH_S, show_spinner=False)
+def _items_grid(url: str, scope: str, company: str | None) -> None:
+    items_grid(_rows(url, scope, company), data.names(url), key=f"items-{scope}")
+
+
+def _rows(url: str, scope: str, company: str | None) -> pd.DataFrame:
+    return data.items(
         url,
         watched_only=scope == "Watched",
         company_id=company if scope == "This company" else None,
         limit=ITEMS,
     )
-    if rows.empty:
-        frame.note("No item named a watched company yet; “All” shows every item.")
-        return
-    items_grid(rows, data.names(url), key=f"items-{scope}")
-    if desk.current().read_only:
-        frame.note("This dashboard is read-only.")

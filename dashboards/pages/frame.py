@@ -55,6 +55,23 @@ def live(draw: Callable[[str], None], again: bool = True) -> None:
     fragment()
 
 
+def alone(draw: Callable[[], None]) -> None:
+    """Draw a page that needs no news in the database, for whoever is signed in."""
+
+    @st.fragment
+    def fragment() -> None:
+        try:
+            if visitor.current() is None:
+                st.html('<p>You are signed out. <a href="/login">Sign in</a></p>')
+                return
+            draw()
+        except ForeshockError as error:
+            with st.container(key="panel-guidance"):
+                st.text(str(error))
+
+    fragment()
+
+
 def signed_in(person: Person) -> None:
     """Draw who is signed in, and the way to sign out."""
     name = f"{html.escape(person.name)} ({person.role.value})"

@@ -15,7 +15,7 @@ import pandas as pd
 from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
 from monitor.aggregate.weights import Moved
 from monitor.domain import ClassifiedArticle, Dimension, Grain, to_micros
-from monitor.store import Connection, Store, articles, buckets, retention, weights
+from monitor.store import Connection, Store, articles, buckets, retention, weights, words
 from monitor.store.buckets import SUMS
 
 CHUNK = 5_000
@@ -105,7 +105,9 @@ def rebuild(
     kept_from: Mapping[Grain, datetime],
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Make buckets and publishers anew from the articles, in one transaction; return the rows written.
+    """Make buckets, publishers and the index of words anew from the articles, in one transaction.
+
+    Returns the rows of buckets and publishers that were written.
 
     What people did, alerts, messages and the record itself are not touched. Stages that write meanwhile wait.
     Buckets past their time come back only where they, or older ones, are there still.
@@ -129,6 +131,7 @@ def rebuild(
             written += len(kept)
         publishers = _since(recount.publishers(), from_us, "hour_us")
         buckets.add_publishers(connection, publishers)
+        words.fill(connection)
     return written + len(publishers)
 
 

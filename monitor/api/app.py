@@ -44,7 +44,11 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build(opened: Callable[[], AbstractContextManager[Store]], settings: Settings) -> FastAPI:
+def build(
+    opened: Callable[[], AbstractContextManager[Store]],
+    settings: Settings,
+    reader: Model | None = None,
+) -> FastAPI:
     """Return the application, to be mounted under ``/api/v1``.
 
     Who asks is in ``request.state.visitor``, put there by what it is mounted in.
@@ -53,6 +57,8 @@ def build(opened: Callable[[], AbstractContextManager[Store]], settings: Setting
     ----------
     opened
         Hands out the store for a request.
+    reader
+        The model, where others of this process use it, too.
     """
     app = FastAPI(
         title="Foreshock",
@@ -63,7 +69,7 @@ def build(opened: Callable[[], AbstractContextManager[Store]], settings: Setting
         responses=ANSWERS,
     )
     app.state.outfit = Outfit(
-        opened, settings, Model(settings), Rate(settings.web.requests_per_minute)
+        opened, settings, reader or Model(settings), Rate(settings.web.requests_per_minute)
     )
     for router in (news, alerting, labelling, model, service):
         app.include_router(router)

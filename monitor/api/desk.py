@@ -16,7 +16,7 @@ from monitor.collect.articles import to_article
 from monitor.collect.raw import RawItem
 from monitor.domain import Article, to_micros
 from monitor.health import troubles
-from monitor.store import audit, dead, listing, pages, people, promotions
+from monitor.store import audit, dead, listing, pages, people, promotions, visits
 from monitor.store.clock import time_of
 
 service = APIRouter(tags=["service"])
@@ -46,10 +46,11 @@ def health(_: Reader, store: Opened, work: Work) -> dict[str, Any]:
 def feeds(
     _: Reader, store: Opened, work: Work, hours: Annotated[float, Query(gt=0, le=720)] = 24
 ) -> list[dict[str, Any]]:
-    """Every configured source, and what else brought something: how much, and when last."""
+    """Every configured source, and what else brought something: how much, when last, and its visits."""
     since = time_of(store) - timedelta(hours=hours)
     with store.read() as connection:
         heard = {each.source: each for each in listing.heard_since(connection, since)}
+        known = visits.load(connection)
     named = [source.name for source in work.settings.sources]
     return [
         {
@@ -57,8 +58,9 @@ def feeds(
             "configured": name in named,
             "articles": heard[name].articles if name in heard else 0,
             "last_at": heard[name].last_at if name in heard else None,
+            "visited": asdict(known[name]) if name in known else None,
         }
-        for name in sorted({*named, *heard})
+        for name in sorted({*named, *heard, *known})
     ]
 
 

@@ -88,6 +88,20 @@ def export_articles(
     return exported(rows, ROW, format, "articles")
 
 
+@news.get("/articles/search")
+def search_articles(
+    _: Reader,
+    store: Opened,
+    q: Annotated[Word, Query(description="Words, all of them; see the documentation.")],
+    limit: Limit = 50,
+) -> list[ArticleOut]:
+    """Articles that hold every word of ``q``, the newest first; as the Search page by words."""
+    from monitor.search.ask import by_words
+
+    with store.read() as connection:
+        return [ArticleOut.of(hit.item) for hit in by_words(connection, q, limit)]
+
+
 @news.get("/articles/{article_id}")
 def get_article(_: Reader, store: Opened, article_id: Word) -> ArticleOut:
     """One article, its current revision."""

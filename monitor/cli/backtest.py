@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.backtest import REPORT, RESULT, VERDICT_FILE
 from monitor.cli.options import ConfigOption, JsonOption, settings_of
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from monitor.backtest.run import Plan
     from monitor.backtest.score import Score, Window
-
-RESULT, REPORT, VERDICT_FILE = "backtest.json", "report.html", "verdicts.csv"
 
 
 def backtest(
@@ -71,6 +70,7 @@ def backtest(
     """
     from monitor.backtest.run import make_plan, outside_of_feeds, run_feed
     from monitor.backtest.score import score
+    from monitor.backtest.stored import as_result
     from monitor.cli.progress import reading_bar
     from monitor.logs import set_up
 
@@ -92,7 +92,7 @@ def backtest(
             windows.append(run_feed(plan, source, watch))
     scores = {window.name: score([window], len(plan.companies)) for window in windows}
     total = score(windows, len(plan.companies))
-    result = _result(plan, windows, scores, total)
+    result = as_result(windows, scores, total)
     (out / RESULT).write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
     _write_report(out, plan, windows, scores, total)
     for event in outside_of_feeds(plan, windows):
@@ -160,48 +160,6 @@ def review(
         )
         for verdict, count in found.by_verdict.items():
             typer.echo(f"  {verdict:14} {count}")
-
-
-def _result(
-    plan: Plan, windows: list[Window], scores: Mapping[str, Score], total: Score
-) -> dict[str, Any]:
-    """What backtest.json says; times are ISO 8601 UTC."""
-    from monitor.alert.show import as_json as alerts_json
-    from monitor.backtest.score import detections
-
-    events = [
-        {
-            "window": window.name,
-            "entity": each.event.entity,
-            "kind": each.event.kind,
-            "first_headline_at": each.event.first_headline_at.isoformat(),
-            "detected": each.told is not None,
-            "delay_s": each.delay_s,
-            "alert_id": each.told and each.told.alert.id,
-            "decisive": each.told and each.told.decisive and each.told.decisive.title,
-        }
-        for window in windows
-        for each in detections(window)
-    ]
-    told = [each for window in windows for each in window.told]
-    return {
-        "total": total.as_dict(),
-        "windows": {name: found.as_dict() for name, found in scores.items()},
-        "events": events,
-        "notifications": [
-            {
-                "alert_id": each.alert.id,
-                "at": each.at.isoformat(),
-                "reason": each.reason,
-                "family": each.family,
-                "decisive": each.decisive and each.decisive.title,
-            }
-            for each in told
-        ],
-        "alerts": json.loads(
-            alerts_json(list({each.alert.id: each.alert for each in told}.values()))
-        ),
-    }
 
 
 def _write_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock, ReplayClock
@@ -20,7 +20,9 @@ from monitor.metrics import Metrics
 from monitor.pipeline import ARTICLES, DEADS, Effects, Input, tell_dead
 from monitor.store import Connection, Store, progress
 from monitor.store import dead as dead_letters
+from monitor.store import visits as stored_visits
 from monitor.store.progress import Progress
+from monitor.store.visits import Visit
 from monitor.stream.codec import ARTICLE, DEAD
 from monitor.stream.port import Broker, Message
 
@@ -94,6 +96,7 @@ class CollectStage:
         self._visited: Visits | None = None
         self._held: tuple[datetime | None, RawItem | DeadItem] | None = None
         self._beat_at = EPOCH
+        self._ended: list[Visit] = []  # not yet written
 
     @property
     def replays(self) -> bool:
@@ -106,7 +109,7 @@ class CollectStage:
         if not self.visits:
             return Effects(done=True)
         taken = self._turn(now)
-        if not taken and self._visited is None:
+        if not taken and self._visited is None and not self._ended:
             return Effects(write=self._beat(now), idle_s=0.2)
         # What was taken together was ingested together: now that it is handed on.
         through = self.clock.now()
@@ -114,6 +117,7 @@ class CollectStage:
         dead = [item for _, item in read if isinstance(item, DeadItem)]
         new = self._new((visits, item) for visits, item in read if isinstance(item, Article))
         articles = [item for _, items in new for item in items]
+        ended = self._told([(visits.source.name, len(items)) for visits, items in new], now)
         if not self.replays:
             articles.sort(key=lambda item: item.published_at)
 
@@ -128,6 +132,7 @@ class CollectStage:
             # Only now: everything up to this time is in the stream.
             with self.store.write() as connection:
                 dead_letters.add(connection, [(item, None) for item in dead])
+                stored_visits.save(connection, ended)
                 progress.save(connection, self._progress(through))
 
         return Effects(
@@ -183,7 +188,7 @@ class CollectStage:
                     self.clock.advance_to(at)
                 taken.append((visits, at, item))
         except SourceError as error:
-            self._end(visits, now, "failed", error.retry_after_s)
+            self._end(visits, now, "failed", error.retry_after_s, str(error))
             if visits.source.once:
                 raise ConfigError(str(error)) from error
             log.warning("source %s: %s", visits.source.name, error)
@@ -192,9 +197,15 @@ class CollectStage:
         return item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
 
     def _end(
-        self, visits: Visits, now: datetime, outcome: str, retry_after_s: float | None = None
+        self,
+        visits: Visits,
+        now: datetime,
+        outcome: str,
+        retry_after_s: float | None = None,
+        failure: str = "",
     ) -> None:
         self.metrics.visits.labels(outcome).inc()
+        self._ended.append(Visit(visits.source.name, now, 0, failure))
         self._items = iter(())
         if visits.source.once:
             visits.source.close()
@@ -202,6 +213,16 @@ class CollectStage:
         wait_s = max(visits.source.interval_s, retry_after_s or 0.0)
         visits.due_at = now + timedelta(seconds=wait_s)
         self._visited = None
+
+    def _told(self, new: Sequence[tuple[str, int]], now: datetime) -> list[Visit]:
+        """Return the visits that ended since the last write, with what their sources brought in this turn."""
+        brought = dict(new)
+        ended = {visit.source: visit for visit in self._ended}
+        for name, count in brought.items():
+            if count and name not in ended:  # in the middle of a long visit
+                ended[name] = Visit(name, now, count)
+        self._ended.clear()
+        return [replace(visit, new=brought.get(name, 0)) for name, visit in ended.items()]
 
     @staticmethod
     def _new(read: Iterable[tuple[Visits, Article]]) -> list[tuple[Visits, list[Article]]]:

@@ -172,6 +172,14 @@ def verdicts_on(store: Store, alert_id: str) -> list[Verdict]:
         return [_verdict(row) for row in connection.execute(query).mappings()]
 
 
+def verdicts_by(connection: Connection, who: str, since: datetime) -> dict[str, str]:
+    """Return by alert the last verdict of one person, of those given since a time."""
+    query = select(verdicts.c.alert_id, verdicts.c.verdict)
+    query = query.where(verdicts.c.who == who, verdicts.c.at_us >= to_micros(since))
+    rows = connection.execute(query.order_by(verdicts.c.id))
+    return {row.alert_id: row.verdict for row in rows}
+
+
 def verdicts_since(store: Store, since: datetime | None = None) -> list[Verdict]:
     """Return the newest verdict on each alert that began since a time, oldest first."""
     newest = select(func.max(verdicts.c.id)).group_by(verdicts.c.alert_id)

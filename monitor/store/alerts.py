@@ -20,6 +20,7 @@ from monitor.domain import (
     from_micros,
     to_micros,
 )
+from monitor.store.article_rows import parts
 from monitor.store.database import Store
 from monitor.store.schema import alert_events, alerts, articles, evidence, signals
 from monitor.store.upsert import insert
@@ -315,6 +316,29 @@ def evidence_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Ev
         )
         found.setdefault(row.alert_id, []).append(item)
     return found
+
+
+def with_evidence(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return by article id, of those given, the alerts that people saw and that it is evidence of."""
+    found: dict[str, list[str]] = {}
+    for part in parts(ids):
+        query = (
+            select(evidence.c.article_id, evidence.c.alert_id)
+            .join(alerts, alerts.c.id == evidence.c.alert_id)
+            .where(evidence.c.article_id.in_(part), alerts.c.state != AlertState.PENDING.value)
+            .distinct()
+            .order_by(evidence.c.alert_id)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.article_id, []).append(row.alert_id)
+    return found
+
+
+def of_ids(connection: Connection, ids: Sequence[str]) -> list[Alert]:
+    """Return these alerts without their evidence, the gravest first."""
+    query = select(alerts).where(alerts.c.id.in_(ids))
+    order = (alerts.c.severity.desc(), alerts.c.updated_us.desc(), alerts.c.id)
+    return [_alert(row, ()) for row in connection.execute(query.order_by(*order)).mappings()]
 
 
 def _alert(row: RowMapping, proof: tuple[Evidence, ...]) -> Alert:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, tuple_
 
 from monitor.domain import (
     Article,
@@ -37,6 +37,15 @@ def parts(keys: Sequence[K], most: int = KEYS_PER_QUERY) -> Iterator[Sequence[K]
     """
     for begin in range(0, len(keys), most):
         yield keys[begin : begin + most]
+
+
+def keyed(keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
+    """Return the condition that an article has one of these (id, revision) keys.
+
+    SQLite follows no index for a list of pairs alone: it would read the whole table.
+    """
+    ids = list(dict.fromkeys(id_ for id_, _ in keys))
+    return and_(articles.c.id.in_(ids), tuple_(articles.c.id, articles.c.revision).in_(keys))
 
 
 def row_of(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:

@@ -30,10 +30,12 @@ from monitor.domain import (
     from_micros,
     to_micros,
 )
+from monitor.store import words
 from monitor.store.article_rows import (
     KEYS_PER_QUERY,
     deleted,
     items_of,
+    keyed,
     mention_rows,
     newest_readings,
     parts,
@@ -102,6 +104,10 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
     named = [row for item in fresh for row in mention_rows(item)]
     if named:
         connection.execute(insert(connection, mentions).on_conflict_do_nothing(), named)
+    words.remove(
+        connection, ((each.article.id, to_micros(each.article.published_at)) for each in displaced)
+    )
+    words.add(connection, counted)
     return Added(fresh, counted, displaced)
 
 
@@ -109,8 +115,7 @@ def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[Classif
     """Return the stored articles with these (id, revision) keys, in the order of the keys."""
     found: dict[tuple[str, str], ClassifiedArticle] = {}
     for part in parts(keys, KEYS_PER_QUERY // 2):
-        where = tuple_(articles.c.id, articles.c.revision).in_(part)
-        for item in _load(connection, where):
+        for item in _load(connection, keyed(part)):
             found[(item.article.id, item.article.revision)] = item
     return [found[key] for key in keys if key in found]
 
@@ -322,6 +327,35 @@ def published(
     return _load(connection, and_(*where))
 
 
+def newest_naming(
+    connection: Connection, start: datetime, end: datetime, company_id: str | None, limit: int
+) -> list[ClassifiedArticle]:
+    """Return the current articles published last in ``[start, end)`` that name a company, or any at all."""
+    query = select(mentions.c.article_id, mentions.c.revision).where(
+        mentions.c.published_us >= to_micros(start), mentions.c.published_us < to_micros(end)
+    )
+    if company_id is not None:
+        query = query.where(mentions.c.company_id == company_id)
+    order = (mentions.c.published_us.desc(), mentions.c.article_id)
+    # Of a company each article is there once; of all, once for each that it names.
+    rows = connection.execute(query.order_by(*order).limit(limit * (1 if company_id else 2)))
+    keys = list(dict.fromkeys((row.article_id, row.revision) for row in rows))[:limit]
+    found = []
+    for part in parts(keys, KEYS_PER_QUERY // 2):
+        found += _load(connection, and_(articles.c.current, keyed(part)))
+    return sorted(found, key=lambda item: (item.article.published_at, item.article.id))
+
+
+def newest_of_topic(
+    connection: Connection, topic: str, start: datetime, limit: int
+) -> list[ClassifiedArticle]:
+    """Return the current articles of a topic published last, none before ``start``, newest first."""
+    where = (articles.c.topic == topic, articles.c.published_us >= to_micros(start))
+    query = select(articles).where(articles.c.current, *where)
+    query = query.order_by(articles.c.published_us.desc()).limit(limit)
+    return items_of(connection, connection.execute(query).mappings().all())
+
+
 def beginning_with(connection: Connection, beginning: str, limit: int = 3) -> list[str]:
     """Return the ids of articles that begin with some digits."""
     where = articles.c.id.startswith(beginning, autoescape=True)
@@ -337,7 +371,7 @@ def newest_read(connection: Connection, limit: int) -> list[ClassifiedArticle]:
         or_(articles.c.topic.is_not(None), articles.c.sentiment.is_not(None)),
         articles.c.title != ERASED,
     )
-    order = (articles.c.published_us.desc(), articles.c.id)
+    order = (articles.c.published_us.desc(), articles.c.id.desc())  # as the index has them
     query = select(articles).where(where).order_by(*order).limit(limit)
     return items_of(connection, connection.execute(query).mappings().all())
 

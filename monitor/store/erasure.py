@@ -16,6 +16,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from monitor.domain import ERASED
 from monitor.store import articles as article_store
+from monitor.store import words
 from monitor.store.article_rows import parts
 from monitor.store.audit import AuditEntry, audited
 from monitor.store.schema import alert_events, alerts, articles, evidence, notifications, seen
@@ -48,9 +49,9 @@ def erase(
         row
         for part in parts(ids)
         for row in connection.execute(
-            select(articles.c.id, articles.c.revision, articles.c.risks).where(
-                articles.c.id.in_(part), articles.c.title != ERASED
-            )
+            select(
+                articles.c.id, articles.c.revision, articles.c.published_us, articles.c.risks
+            ).where(articles.c.id.in_(part), articles.c.title != ERASED)
         )
     ]
     for row in rows:
@@ -65,6 +66,7 @@ def erase(
                 watchlist=NEVER_AGAIN,
             )
         )
+    words.remove(connection, [(row.id, row.published_us) for row in rows])
     found = list(dict.fromkeys(row.id for row in rows))
     if found:
         connection.execute(

@@ -8,7 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
 
-from monitor.domain import Alert, AlertState, ClassifiedArticle, from_micros, to_micros
+from monitor.domain import (
+    Alert,
+    AlertState,
+    ClassifiedArticle,
+    DateStatus,
+    from_micros,
+    to_micros,
+)
 from monitor.store import alerts as stored_alerts
 from monitor.store import articles as stored_articles
 from monitor.store.schema import alert_events, alerts, articles, mentions
@@ -136,6 +143,34 @@ def heard_since(connection: Connection, since: datetime) -> list[Heard]:
         .order_by(articles.c.source)
     )
     return [Heard(row[0], row[1], from_micros(row[2])) for row in connection.execute(query)]
+
+
+HOUR_US = 3_600_000_000
+
+
+def heard_by_hour(connection: Connection, since: datetime) -> list[tuple[str, datetime, int]]:
+    """Return (source, hour, articles) of what was ingested since, by source and hour."""
+    at = articles.c.ingested_us
+    hour = (at - at % HOUR_US).label("hour")
+    query = (
+        select(articles.c.source, hour, func.count())
+        .where(at >= to_micros(since))
+        .group_by(articles.c.source, hour)
+        .order_by(articles.c.source, hour)
+    )
+    return [(row[0], from_micros(row[1]), row[2]) for row in connection.execute(query)]
+
+
+def newest_lags(connection: Connection, limit: int) -> list[tuple[str, float]]:
+    """Return (source, seconds from published to ingested) of the articles ingested last."""
+    believable = [status.value for status in DateStatus if status.believable]
+    query = (
+        select(articles.c.source, articles.c.ingested_us - articles.c.published_us)
+        .where(articles.c.date_status.in_(believable))
+        .order_by(articles.c.ingested_us.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1] / 1e6) for row in connection.execute(query)]
 
 
 def _behind(table: Table, time: str, place: Place) -> ColumnElement[bool]:

@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+)
 
 from monitor.domain import (
+    OPEN_STATES,
     AlertKind,
     AlertState,
     Dimension,
@@ -21,9 +31,10 @@ from monitor.domain import (
     from_micros,
     to_micros,
 )
+from monitor.store.article_rows import keyed
 from monitor.store.buckets import with_score
 from monitor.store.database import Store
-from monitor.store.schema import alerts, articles, buckets, mentions, progress
+from monitor.store.schema import alerts, articles, buckets, evidence, mentions, progress
 
 ITEM_COLUMNS = (
     "published_at",
@@ -37,7 +48,10 @@ ITEM_COLUMNS = (
     "date_status",
     "unsure",
     "companies",
+    "id",
 )
+# Of an item that names one company: what was read towards it.
+TOWARDS = ("towards", "towards_score")
 ALERT_COLUMNS = (
     "id",
     "kind",
@@ -107,9 +121,15 @@ def standing(store: Store) -> Standing:
 
 
 def totals(
-    store: Store, dimension: Dimension, grain: Grain, start: datetime, end: datetime
+    store: Store,
+    dimension: Dimension,
+    grain: Grain,
+    start: datetime,
+    end: datetime,
+    *,
+    of_company: str | None = None,
 ) -> pd.DataFrame:
-    """Return one row per key that got anything in ``[start, end)``.
+    """Return one row per key that got anything in ``[start, end)``; of one company: its topics only.
 
     Returns
     -------
@@ -128,6 +148,12 @@ def totals(
         )
         .group_by(buckets.c.key)
     )
+    if of_company is not None:
+        query = query.where(buckets.c.key.startswith(f"{of_company}|", autoescape=True))
+        if store.is_sqlite:  # it compares byte by byte; so these bounds follow the index
+            query = query.where(
+                buckets.c.key >= f"{of_company}|", buckets.c.key < f"{of_company}}}"
+            )
     names = ["key", *(column.name for column in sums)]
     with store.read() as connection:
         rows = [tuple(row) for row in connection.execute(query)]
@@ -192,30 +218,62 @@ def first_hour(store: Store) -> datetime | None:
 
 
 def items(
-    store: Store, limit: int, *, company_id: str | None = None, watched_only: bool = False
+    store: Store,
+    limit: int,
+    *,
+    company_id: str | None = None,
+    topic: str | None = None,
+    watched_only: bool = False,
 ) -> pd.DataFrame:
-    """Return the newest current articles, newest first; columns `ITEM_COLUMNS`."""
+    """Return the newest current articles, newest first; columns `ITEM_COLUMNS`.
+
+    Of one company: with `TOWARDS`, the sentiment and the score towards it.
+    """
     query = select(articles).where(articles.c.current)
     with store.read() as connection:
         if company_id is not None or watched_only:
             keys = _named(connection, limit, company_id)
-            query = query.where(tuple_(articles.c.id, articles.c.revision).in_(keys))
+            query = query.where(keyed(keys))
+        if topic is not None:
+            query = query.where(articles.c.topic == topic)
         query = query.order_by(articles.c.published_us.desc()).limit(limit)
         rows = connection.execute(query).mappings().all()
-        names: dict[tuple[str, str], list[str]] = {}
-        named = select(mentions).where(mentions.c.article_id.in_([row["id"] for row in rows]))
-        for row in connection.execute(named.order_by(mentions.c.field.desc(), mentions.c.start)):
-            names.setdefault((row.article_id, row.revision), []).append(row.company_id)
-    records = [
-        {
-            **{name: row[name] for name in ITEM_COLUMNS if name in row},
-            "published_at": from_micros(row["published_us"]),
-            "unsure": [head for head in row["unsure"].split(",") if head],
-            "companies": names.get((row["id"], row["revision"]), []),
+        return _frame(connection, rows, company_id)
+
+
+def items_with(store: Store, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the current revisions of these articles, in this order; columns `ITEM_COLUMNS`."""
+    query = select(articles).where(articles.c.current, articles.c.id.in_(ids))
+    with store.read() as connection:
+        known = {row["id"]: row for row in connection.execute(query).mappings()}
+        return _frame(connection, [known[id_] for id_ in ids if id_ in known])
+
+
+def _frame(
+    connection: Connection, rows: Sequence[RowMapping], company_id: str | None = None
+) -> pd.DataFrame:
+    names: dict[tuple[str, str], list[str]] = {}
+    towards: dict[tuple[str, str], tuple[str | None, float | None]] = {}
+    named = select(mentions).where(mentions.c.article_id.in_([row["id"] for row in rows]))
+    for row in connection.execute(named.order_by(mentions.c.field.desc(), mentions.c.start)):
+        key = (row.article_id, row.revision)
+        names.setdefault(key, []).append(row.company_id)
+        if row.company_id == company_id:
+            towards[key] = (row.sentiment, row.score)
+    columns = list(ITEM_COLUMNS) if company_id is None else [*ITEM_COLUMNS, *TOWARDS]
+    records = []
+    for item in rows:
+        key = (item["id"], item["revision"])
+        record = {
+            **{name: item[name] for name in ITEM_COLUMNS if name in item},
+            "published_at": from_micros(item["published_us"]),
+            "unsure": [head for head in item["unsure"].split(",") if head],
+            "companies": names.get(key, []),
         }
-        for row in rows
-    ]
-    return pd.DataFrame(records, columns=list(ITEM_COLUMNS))
+        if company_id is not None:
+            record |= dict(zip(TOWARDS, towards.get(key, (None, None)), strict=True))
+        records.append(record)
+    return pd.DataFrame(records, columns=columns)
 
 
 def alert_rows(
@@ -244,6 +302,38 @@ def alert_rows(
     order = (closed, alerts.c.severity.desc(), alerts.c.updated_us.desc(), alerts.c.id)
     with store.read() as connection:
         rows = [tuple(row) for row in connection.execute(query.order_by(*order).limit(limit))]
+    return _alert_frame(rows)
+
+
+def topic_alert_rows(store: Store, topic: str, since: datetime, limit: int = 200) -> pd.DataFrame:
+    """Return the alerts on a topic, or with an item of it among their evidence; as `alert_rows`.
+
+    ``since``: only alerts whose newest evidence is not older.
+    """
+    of_item = (
+        select(evidence.c.alert_id)
+        .join(
+            articles,
+            and_(
+                articles.c.id == evidence.c.article_id,
+                articles.c.revision == evidence.c.revision,
+            ),
+        )
+        .where(evidence.c.alert_id == alerts.c.id, articles.c.topic == topic)
+    )
+    query = select(*(_column(name) for name in ALERT_COLUMNS)).where(
+        alerts.c.state.in_([state.value for state in (*OPEN_STATES, AlertState.RESOLVED)]),
+        alerts.c.updated_us >= to_micros(since),
+        or_(alerts.c.key == topic, of_item.exists()),
+    )
+    closed = alerts.c.state == AlertState.RESOLVED.value
+    order = (closed, alerts.c.severity.desc(), alerts.c.updated_us.desc(), alerts.c.id)
+    with store.read() as connection:
+        rows = [tuple(row) for row in connection.execute(query.order_by(*order).limit(limit))]
+    return _alert_frame(rows)
+
+
+def _alert_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
     for name in ("started_at", "updated_at"):
         frame[name] = pd.to_datetime(frame[name], unit="us", utc=True)

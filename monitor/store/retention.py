@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, select
 
 from monitor.domain import EPOCH, from_micros, to_micros
 from monitor.store import articles as article_store
-from monitor.store import progress, weights
+from monitor.store import progress, weights, words
 from monitor.store.database import Store
 from monitor.store.progress import Progress
 from monitor.store.schema import articles, evidence, labels, mentions, seen
@@ -38,12 +38,14 @@ def expire(store: Store, before: datetime) -> int:
     while True:
         with store.write() as connection:
             article_store.lock(connection)
-            ids = _past(connection, cut_us)
+            past = _past(connection, cut_us)
+            ids = [id_ for id_, _ in past]
             if ids:
                 known = insert(connection, seen).on_conflict_do_nothing()  # one may be erased
                 connection.execute(known, [{"id": id_} for id_ in ids])
                 connection.execute(delete(mentions).where(mentions.c.article_id.in_(ids)))
                 weights.drop(connection, ids)
+                words.remove(connection, past)
                 connection.execute(delete(articles).where(articles.c.id.in_(ids)))
         deleted += len(ids)
         if len(ids) < BATCH:
@@ -67,13 +69,15 @@ def _reached(connection: Connection) -> datetime:
     return EPOCH if state is None else state.through_at
 
 
-def _past(connection: Connection, cut_us: int) -> list[str]:
+def _past(connection: Connection, cut_us: int) -> list[tuple[str, int]]:
+    """Return (id, published_us) of the next articles that go."""
     query = _old(cut_us).order_by(articles.c.published_us).limit(BATCH)
-    return list(connection.execute(query).scalars())
+    return [(row.id, row.published_us) for row in connection.execute(query)]
 
 
 def _old(cut_us: int) -> Select[Any]:
     told = exists().where(evidence.c.article_id == articles.c.id)
     said = exists().where(labels.c.article_id == articles.c.id)
     old = articles.c.published_us < cut_us
-    return select(articles.c.id).where(articles.c.current, old, ~told, ~said)
+    columns = (articles.c.id, articles.c.published_us)
+    return select(*columns).where(articles.c.current, old, ~told, ~said)

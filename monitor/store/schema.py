@@ -7,7 +7,8 @@ The record is ``articles``, ``mentions``, ``alerts`` with their evidence and eve
 what people said and did (``verdicts``, ``labels``, ``audit``, ``silences``, ``promotions``, ``retrains``),
 and who they are (``people``,
 ``tokens``);
-``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt.
+``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt; so is the index of
+words, which is not here (`monitor.store.words`).
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ articles = Table(
     Index(None, "published_us"),
     Index(None, "ingested_us"),
     Index(None, "watchlist", "ingested_us"),
+    Index(None, "topic", "published_us"),
     sqlite_with_rowid=False,
 )
 
@@ -316,6 +318,7 @@ evidence = Table(
     Column("quote", Text, nullable=False),
     Column("score", Float),
     Column("mark", String(8), nullable=False),
+    Index(None, "article_id"),
 )
 
 # The outbox: what happened to alerts, relayed to the `alerts` stream after the commit.
@@ -521,6 +524,28 @@ dead_letters = Table(
     Column("state", String(8), nullable=False),  # waiting, retried, dropped
     Column("acted_us", BigInteger),
     Index(None, "state", "failed_us"),
+)
+
+# How the last visits of each source went; times are the pipeline's.
+visits = Table(
+    "visits",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("tried_us", BigInteger, nullable=False),
+    Column("succeeded_us", BigInteger),
+    Column("new_us", BigInteger),  # the last that brought something new
+    Column("failures", Integer, nullable=False),  # in a row, up to the last
+    Column("failure", Text, nullable=False),  # why the last failed; empty where it did not
+)
+
+# What each person follows on their own page.
+interests = Table(
+    "interests",
+    metadata,
+    Column("person", String(60), primary_key=True),
+    Column("kind", String(8), primary_key=True),  # company, topic
+    Column("key", Text, primary_key=True),
+    Column("since_us", BigInteger, nullable=False),
 )
 
 leases = Table(

@@ -9,29 +9,32 @@ from pathlib import Path
 from models.routing import Router
 from monitor.alert.about import subjects
 from monitor.domain import ClassifiedArticle
-from monitor.stories.join import Story, stories
+from monitor.stories.join import Meaning, Story, stories
 from monitor.stories.meaning import meaning_of
 from monitor.stories.risk import RiskPack
 
 
 def joined(
-    items: Sequence[ClassifiedArticle], pack: Path | None, router: Router | None
+    items: Sequence[ClassifiedArticle],
+    pack: RiskPack | Path | None,
+    encoder: Router | Meaning | None,
 ) -> list[Story]:
     """Put articles together to stories.
 
     Parameters
     ----------
     pack
-        The risk pack of the settings.
-    router
-        Whose encoder compares what titles mean; ``None`` compares words only.
+        The risk pack, or the file of the settings.
+    encoder
+        Compares what titles mean: that of a router, or a function; ``None`` compares words only.
     """
-    rules = RiskPack.load(pack)
+    rules = pack if isinstance(pack, RiskPack) else RiskPack.load(pack)
     about = {
         item.article.id: () if rules.ignores(item.article.title) else subjects(item)
         for item in items
     }
-    return stories(items, about, rules.episodes, None if router is None else meaning_of(router))
+    meaning = meaning_of(encoder) if isinstance(encoder, Router) else encoder
+    return stories(items, about, rules.episodes, meaning)
 
 
 def gravest_first(found: Sequence[Story]) -> list[Story]:

@@ -22,9 +22,12 @@ from tests.browser import seed
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 SERVE = """
 import sys
+from pathlib import Path
 from dashboards.app import serve
 from dashboards.desk import Desk
-shown = Desk(sys.argv[1], login=sys.argv[2] == "login", analyst="m. curie")
+from monitor.settings import load_settings
+settings = load_settings(Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+shown = Desk(sys.argv[1], login=sys.argv[2] == "login", analyst="m. curie", settings=settings)
 serve(shown, port=0, on_ready=lambda url: print(url, flush=True))
 """
 
@@ -109,10 +112,13 @@ def trap() -> Iterator[Trap]:
 
 
 @contextmanager
-def serving(store_url: str, folder: Path, login: bool = False) -> Iterator[str]:
+def serving(
+    store_url: str, folder: Path, login: bool = False, settings: Path | None = None
+) -> Iterator[str]:
     """Run the web process, from a folder that holds nothing of ours; yield its URL."""
+    how = [store_url, "login" if login else "open", *([str(settings)] if settings else [])]
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, store_url, "login" if login else "open"],
+        [sys.executable, "-c", SERVE, *how],
         stdout=subprocess.PIPE,
         text=True,
         cwd=folder,
@@ -142,7 +148,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory, trap: Trap) -> Iterator[Sto
 
 
 @pytest.fixture(scope="session")
-def board(seeded: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server over the seeded store."""
-    with serving(str(seeded.url), tmp_path_factory.mktemp("elsewhere")) as url:
+def board(seeded: Store, tmp_path_factory: pytest.TempPathFactory, trap: Trap) -> Iterator[str]:
+    """The URL of a server over the seeded store, with sources, relations and a backtest around it."""
+    settings = seed.surroundings(seeded, tmp_path_factory.mktemp("surroundings"), trap.url)
+    with serving(str(seeded.url), tmp_path_factory.mktemp("elsewhere"), settings=settings) as url:
         yield url

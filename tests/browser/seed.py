@@ -6,6 +6,7 @@ rate news on the last day; some items in Chinese, which the model does not read;
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ from monitor.alert.ruleset import RuleSet
 from monitor.alert.stage import AlertStage
 from monitor.alert.story import Names, StoryRule
 from monitor.alert.surge import SurgeRule
+from monitor.backtest import RESULT, VERDICT_FILE
+from monitor.backtest.expected import ExpectedEvent
+from monitor.backtest.score import Window, score
+from monitor.backtest.stored import as_result
+from monitor.backtest.told import Told
+from monitor.backtest.verdicts import save_verdicts
 from monitor.domain import (
     EPOCH,
     OPEN_STATES,
@@ -25,6 +32,8 @@ from monitor.domain import (
     ClassifiedArticle,
     Company,
     DateStatus,
+    DeadItem,
+    DeadReason,
     Mention,
     RiskMatch,
     article_id,
@@ -33,8 +42,9 @@ from monitor.domain import (
 )
 from monitor.metrics import Metrics
 from monitor.pipeline import Input
-from monitor.store import Store, alerts, companies, outbox, progress
+from monitor.store import Store, alerts, companies, dead, outbox, progress, visits
 from monitor.store.progress import Progress
+from monitor.store.visits import Visit
 from monitor.stream import LocalStreamSettings, open_broker
 from monitor.stream.codec import Classified, Origin
 from monitor.stream.port import Record
@@ -46,6 +56,10 @@ NAMES = (
     "Transkeld Airways", "Brindlemere Foods", "Havelstrom Brands", "Arcuvane Robotics",
     "Noxarel Semiconductor", "Ferrowyn Devices", "Grevold Energy", "Sundvale Telecom",
 )  # fmt: skip
+SECTORS = {
+    "Castlereach Bancorp": "Banks", "Pellworth Group": "Banks", "Velundra Motors": "Cars",
+    "Noxarel Semiconductor": "Chips", "Arcuvane Robotics": "Chips",
+}  # fmt: skip
 PUBLISHERS = (
     "wire.example", "marketdesk.example", "thecourier.example", "ledger.example", "harbourpost.example",
     "eastfinance.example", "tradeweek.example", "openledger.example",
@@ -137,7 +151,7 @@ def fill(store: Store, folder: Path, story: Sequence[Piece], end: datetime = END
     """Put a story through the real stages, as a replay that has reached ``end``."""
     watched = {company_slug(name): name for name in NAMES}
     with store.write() as connection:
-        known = [Company(key, name) for key, name in watched.items()]
+        known = [Company(key, name, sector=SECTORS.get(name)) for key, name in watched.items()]
         companies.replace(connection, known, EPOCH)
     metrics, wall = Metrics(), _Fixed()
     broker = open_broker(LocalStreamSettings(path=folder / "streams.db"))
@@ -176,6 +190,69 @@ def fill(store: Store, folder: Path, story: Sequence[Piece], end: datetime = END
             )  # fmt: skip
             outbox.add(connection, draft, found.decided_at)
     broker.close()
+
+
+def surroundings(store: Store, folder: Path, trap_url: str) -> Path:
+    """Write what a desk has around its database; return the file of the settings.
+
+    Sources of which one fails and one was never visited, relations between companies, and a backtest whose
+    headlines are hostile.
+    """
+    rows = "".join(f"{name},{SECTORS.get(name, '')}\n" for name in NAMES)
+    (folder / "watchlist.csv").write_text(f"name,sector\n{rows}", "utf-8")
+    bank, car, group, chip = NAMES[0], NAMES[2], NAMES[4], NAMES[9]
+    relations = f"{bank},lender,{car}\n{bank},peer,{group}\n{chip},supplier,{bank}\n"
+    (folder / "relations.csv").write_text(f"from,kind,to\n{relations}", "utf-8")
+    sources = "".join(
+        f'[[sources]]\nname = "{name}"\nlocation = "https://{name}.example/rss"\ninterval_s = 300\n'
+        for name in ("seed", "broken", "forgotten")
+    )
+    path = folder / "foreshock.toml"
+    path.write_text(
+        f'[watchlist]\npath = "{folder}/watchlist.csv"\nrelations = "{folder}/relations.csv"\n'
+        f'[web]\nlogin = false\nbacktests = "{folder}/backtests"\n{sources}',
+        "utf-8",
+    )
+    beacon = f"<img src={trap_url}/error.png> ![]({trap_url}/error.md)"
+    with store.write() as connection:
+        for at in range(3):
+            moment = END - timedelta(minutes=5 * (3 - at))
+            ended = [
+                Visit("seed", moment, 4),
+                Visit("broken", moment, 0, f"https://broken.example/rss: HTTP 500 {beacon}"),
+            ]
+            visits.save(connection, ended)
+        letter = DeadItem(
+            DeadReason.BAD_FEED, beacon, f"https://broken.example/{beacon}", beacon, "collect", END
+        )
+        dead.add(connection, [(letter, None)])
+    _backtest(store, folder / "backtests" / "march", f"{beacon} bank run")
+    return path
+
+
+def _backtest(store: Store, folder: Path, headline: str) -> None:
+    """Write what `foreshock backtest` would of this story."""
+    told = tuple(
+        Told(alert, alert.event, "fired", alert.decided_at, alert.evidence[0])
+        for alert in reversed(alerts.latest(store))
+        if alert.evidence
+    )
+    families = frozenset(each.family for each in told)
+    begins = END - timedelta(days=DAYS)
+    events = tuple(
+        ExpectedEvent(company_slug(name), name, kind, families, END - timedelta(hours=hours), headline)
+        for name, kind, hours in (
+            (NAMES[0], "bank run", 7.2), (NAMES[2], "recall", 10), (NAMES[5], "breach", 3.3),
+            (NAMES[1], "bankruptcy", 40), (NAMES[11], "fine", 0.2),
+        )
+    )  # fmt: skip
+    window = Window("march", begins, END, 2_400, told, events)
+    total = score([window], len(NAMES))
+    folder.mkdir(parents=True)
+    result = as_result([window], {"march": total}, total)
+    (folder / RESULT).write_text(json.dumps(result), "utf-8")
+    judged = {each.alert.id: ("true" if at % 4 else "false", "") for at, each in enumerate(told)}
+    save_verdicts(folder / VERDICT_FILE, judged)
 
 
 def company_slug(name: str) -> str:

@@ -17,7 +17,7 @@ from monitor.alert.story import Names
 from monitor.cli import app
 from monitor.domain import ERASED
 from monitor.domain import digest as key_of
-from monitor.store import Store, alerts, articles, audit, erasure, outbox
+from monitor.store import Store, alerts, articles, audit, erasure, outbox, words
 from monitor.store.schema import metadata
 from monitor.store.schema import notifications as messages
 from monitor.stream import LocalStreamSettings, open_broker
@@ -74,6 +74,7 @@ def test_the_text_is_gone_and_everything_else_is_as_it_was(store: Store, desk: D
     before, count = digest(store), articles.count(store)
     with store.write() as connection:
         ids = erasure.containing(connection, SECRET, 10)
+        assert len(words.find(connection, '"jane 100"', 10)) == 3
         assert set(ids) == {key_of(name) for name in "abd"}
         assert set(erasure.erase(connection, ids, "ann", T0, "asked for")) == set(ids)
         assert erasure.erase(connection, ids, "ann", T0, "again") == []
@@ -87,7 +88,8 @@ def test_the_text_is_gone_and_everything_else_is_as_it_was(store: Store, desk: D
     rebuild(store, {})
     assert digest(store).buckets == before.buckets
     assert articles.count(store) == count
-    with store.read() as connection:  # nobody is asked to label it
+    with store.read() as connection:  # nobody finds it, nobody is asked to label it
+        assert words.find(connection, '"jane 100"', 10) == []
         assert [i.article.title for i in articles.newest_read(connection, 10)] == [OTHER]
     trail = [each.entry for each in audit.newest(store, 5)]
     assert {(e.act, e.who, e.subject, e.comment) for e in trail} == {

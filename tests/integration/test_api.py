@@ -87,6 +87,7 @@ MATRIX: dict[tuple[str, str], tuple[Role, Any]] = {
         ("GET", f"/api/v1{path}"): (Role.VIEWER, None)
         for path in (
             *("/me", "/articles", "/articles/export", "/articles/{article_id}", "/stories"),
+            "/articles/search?q=x",
             *("/trends?key=x", "/companies", "/alerts", "/alerts/export", "/alerts/atom"),
             *("/alerts/{alert_id}", "/health", "/feeds", "/models", "/dead-letters"),
             *("/alerts/stream", "/labels", "/labels/gold", "/labels/agreement"),
@@ -362,6 +363,8 @@ def test_trends_companies_and_the_service_are_told(served: Served) -> None:
         known = {each["id"] for each in vic.get("/companies")}
         assert "castlereach-bancorp" in known
         assert vic.get("/health")["as_of"] and vic.get("/feeds", hours=720) == []
+        found = vic.get("/articles/search", q='"limits withdrawals" -minister', limit=3)
+        assert found and all("limits withdrawals" in each["title"] for each in found)
         assert set(vic.get("/models")) == {"serving", "promotions"}
         assert vic.get("/dead-letters")["items"] == []
         stories = vic.get("/stories", least=1)

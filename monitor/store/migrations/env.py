@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
+from monitor.store import words
 from monitor.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
+    include_name=words.is_schema,
 )
 with context.begin_transaction():
     context.run_migrations()

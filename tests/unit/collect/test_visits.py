@@ -1,0 +1,86 @@
+"""What the collect stage keeps of its visits: success, something new, and why one failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from monitor.collect.dates import DateRules
+from monitor.collect.raw import RawItem
+from monitor.collect.source import SourceError
+from monitor.collect.stage import CollectStage
+from monitor.metrics import Metrics
+from monitor.store import Store, visits
+from monitor.store.visits import Visited
+from monitor.stream import LocalStreamSettings, open_broker
+from tests.support.make import T0
+
+EVERY = timedelta(seconds=300)
+
+
+@dataclass
+class Feed:
+    """A source that brings what it is told to, or fails."""
+
+    name: str
+    items: list[str] = field(default_factory=list)
+    failure: str = ""
+    interval_s: float = EVERY.total_seconds()
+    once: bool = False
+
+    def poll(self, now: datetime) -> Iterator[RawItem]:
+        for title in self.items:
+            yield RawItem(
+                self.name, self.name, title, "", f"https://{self.name}/{title}", None, now
+            )
+        if self.failure:
+            raise SourceError(self.failure)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Clock:
+    at: datetime = T0
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def test_every_visit_is_kept_with_its_outcome(sqlite_store: Store, tmp_path: Path) -> None:
+    broker = open_broker(LocalStreamSettings(path=tmp_path / "streams.db"))
+    broker.create({"news.articles": 1, "news.classified": 1, "news.dead": 1, "alerts": 1})
+    good, bad, torn = Feed("good", ["one", "two"]), Feed("bad", failure="HTTP 500"), Feed("torn")
+    torn.items, torn.failure = ["three"], "cut off"
+    clock = Clock()
+    stage = CollectStage(
+        [good, bad, torn], DateRules(), broker, sqlite_store, clock, clock, Metrics(), 1_000
+    )
+
+    def turn(at: datetime) -> dict[str, Visited]:
+        clock.at = at
+        for _ in range(4):
+            effects = stage.process(())
+            if effects.write is not None:
+                with sqlite_store.write() as connection:
+                    effects.write(connection)
+            if effects.after is not None:
+                effects.after()
+        with sqlite_store.read() as connection:
+            return visits.load(connection)
+
+    first = turn(T0)
+    assert first["good"] == Visited("good", T0, T0, T0, 0, "")
+    assert first["bad"] == Visited("bad", T0, None, None, 1, "HTTP 500")
+    assert first["torn"] == Visited("torn", T0, None, T0, 1, "cut off")
+    assert turn(T0 + EVERY / 2) == first  # nobody was visited
+    bad.failure, torn.failure = "", "cut off again"
+    second = turn(T0 + EVERY)
+    later = T0 + EVERY
+    assert second["good"] == Visited("good", later, later, T0, 0, "")  # nothing new
+    assert second["bad"] == Visited("bad", later, later, None, 0, "")
+    assert second["torn"] == Visited("torn", later, None, T0, 2, "cut off again")
+    broker.close()
