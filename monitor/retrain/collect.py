@@ -16,7 +16,7 @@ from datetime import datetime
 from models.labels import Head, HeadKind
 from models.tables import SEPARATOR, label_names
 from models.text import model_input
-from monitor.domain import ClassifiedArticle, Label
+from monitor.domain import ERASED, ClassifiedArticle, Label
 from monitor.relabel.agreement import accuracies
 from monitor.relabel.standing import Basis, Gold, Key, gold, standing
 from monitor.retrain.plan import RetrainPlan
@@ -169,6 +169,8 @@ def _sample(
     head, item = heads.get(name), items.get((article_id, revision))
     if item is None:
         return "article not stored any more"
+    if item.article.title == ERASED:
+        return "text erased"
     if head is None:
         return "head that the champion does not have"
     if any(value not in head.labels for value in label_names(each.value, head.kind)):
