@@ -212,7 +212,7 @@ def parts_chart(frame: pd.DataFrame, tone: str) -> Layers:
                 "name:N",
                 title=None,
                 sort=frame["name"].tolist(),
-                axis=alt.Axis(labelLimit=150, ticks=False, domain=False),
+                axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelOverlap=False),
             ),
             color=_sentiments(),
             order=alt.Order("order:Q"),
@@ -225,7 +225,7 @@ def parts_chart(frame: pd.DataFrame, tone: str) -> Layers:
             ],
         )
     )
-    height = 25 * max(len(frame), 1) + 44
+    height = 25 * max(len(frame), 1) + 76  # the axis and the legend lie within
     return alt.layer(chart).properties(height=height, background="transparent")
 
 
