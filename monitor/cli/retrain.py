@@ -250,19 +250,17 @@ def watch(
 
     `foreshock run` starts this beside the pipeline where one of them is set. Several may wait: one trains.
     """
-    import signal
     import threading
 
     from monitor.logs import set_up
     from monitor.retrain.occasions import watch as wait
+    from monitor.signals import stopping
     from monitor.store.clock import wall_clock
 
     settings = settings_of(config, db, kafka, watchlist)
     set_up(settings.log.level, settings.log.format)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with told(), closing(_opened(settings)) as store:
+    with told(), stopping(stop.set), closing(_opened(settings)) as store:
         wait(
             settings,
             store,
