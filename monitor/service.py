@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +28,7 @@ from monitor.metrics import Metrics
 from monitor.pipeline import STAGES, Closes, Stage, StageLoop
 from monitor.schedule import Housekeeping, Retention
 from monitor.settings import Settings
-from monitor.store import Store
+from monitor.store import Store, leases
 from monitor.store.clock import wall_clock
 from monitor.stream import open_broker
 from monitor.stream.port import Broker
@@ -91,7 +89,7 @@ def open_outside(
         clock=clock or wall,
         wall=wall,
         metrics=metrics,
-        holder=f"{socket.gethostname()}:{os.getpid()}",
+        holder=leases.this_process(),
         watching=watching,
         traces=open_traces(settings.traces.endpoint, settings.traces.ratio),
     )

@@ -6,8 +6,6 @@ companies of the watchlist that is stored.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 from monitor.domain import Article, ClassifiedArticle
 from monitor.metrics import Metrics
 from monitor.settings import Settings
-from monitor.store import Store, companies
+from monitor.store import Store, companies, leases
 from monitor.store.clock import wall_clock
 
 if TYPE_CHECKING:
@@ -74,7 +72,6 @@ class Model:
 
         model, wall, metrics = self.settings.model, wall_clock(store), Metrics()
         router = Router.load(model.folders, model.engine, model.threads, model.cache)
-        holder = f"{socket.gethostname()}:{os.getpid()}"
-        served = ServedModel(model, router, store, holder, wall, metrics)
+        served = ServedModel(model, router, store, leases.this_process(), wall, metrics)
         pack = RiskPack.load(self.settings.story.pack)
         return ClassifyStage(served.refresh, resolver, number, pack, wall, metrics)

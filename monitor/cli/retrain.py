@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -278,10 +276,10 @@ def _opened(settings: Settings) -> Store:
 
 def _training(settings: Settings, store: Store, watch: Any) -> Any:
     from monitor.retrain.job import Training
+    from monitor.store import leases
     from monitor.store.clock import wall_clock
 
-    holder = f"{socket.gethostname()}:{os.getpid()}"
-    return Training(settings, store, holder, wall_clock(store), watch)
+    return Training(settings, store, leases.this_process(), wall_clock(store), watch)
 
 
 def _show(found: Retrain, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, or_
@@ -9,6 +11,11 @@ from sqlalchemy import Connection, or_
 from monitor.domain import to_micros
 from monitor.store.schema import leases
 from monitor.store.upsert import insert
+
+
+def this_process() -> str:
+    """Return the name under which this process holds leases and reports: its machine and number."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def hold(connection: Connection, name: str, holder: str, now: datetime, ttl_s: float) -> bool:
