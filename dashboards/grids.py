@@ -243,10 +243,7 @@ def evidence_grid(rows: pd.DataFrame, *, key: str) -> None:
         {
             "Published": rows["published_at"],
             "Mark": rows["mark"].replace("", "report"),
-            "Sentiment": [
-                "not read" if score is None or score != score else explain.score(score)
-                for score in scores
-            ],
+            "Sentiment": [read_score(score) for score in scores],
             "Title": rows["title"],
             "Quote": rows["quote"].where(rows["quote"] != rows["title"], ""),
             "Publisher": rows["publisher"],
@@ -276,6 +273,11 @@ def evidence_grid(rows: pd.DataFrame, *, key: str) -> None:
             "Link": columns.LinkColumn(width=46, display_text="open"),
         },
     )
+
+
+def read_score(score: float | None) -> str:
+    """Return the score of an item as a cell shows it; ``None`` and NaN: the model did not read it."""
+    return "not read" if score is None or score != score else explain.score(score)
 
 
 def _against(ratio: float, z: float, warming: bool) -> str:

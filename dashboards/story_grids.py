@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import theme
-from dashboards.grids import safe_link
+from dashboards.grids import read_score, safe_link
 from monitor.alert import explain
 
 
@@ -64,10 +64,7 @@ def reports_grid(rows: pd.DataFrame, *, key: str) -> None:
             "Published": rows["published_at"],
             "Publisher": rows["publisher"],
             "Voice": ["own" if own else "copy" for own in rows["own"]],
-            "Score": [
-                "not read" if score is None or score != score else explain.score(score)
-                for score in scores
-            ],
+            "Score": [read_score(score) for score in scores],
             "Title": rows["title"],
             "Says": rows["said"],
             "By the words": rows["quote"],
