@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from models.errors import BundleError
 from models.labels import EMBEDDING, SENTIMENTS, HeadKind, sentiment_score
 from models.metrics import probabilities_of
 from models.targets import mark_target, unmarked
-from models.tokens import encode, equal_length_batches, load_tokenizer
+from models.tokens import Ids, encode, equal_length_batches, load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,19 +236,35 @@ class Classifier:
         raise BundleError(f"{self.bundle.name} has no head for the sentiment towards a company")
 
     def _outputs(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        ids = encode(self._tokenizer, texts)
-        batches = list(equal_length_batches(ids, self._engine.token_budget))
-        computed = self._engine.run([rows for _, rows in batches])
         result: dict[str, NDArray[np.float32]] = {}
-        for (positions, _), values in zip(batches, computed, strict=True):
-            for name, part in zip(self.bundle.outputs, values, strict=True):
-                if name not in result:
-                    result[name] = np.empty((len(texts), part.shape[1]), dtype=np.float32)
-                result[name][positions] = part
+        for start, ids in self._tokenised(texts):
+            batches = list(equal_length_batches(ids, self._engine.token_budget))
+            computed = self._engine.run([rows for _, rows in batches])
+            for (positions, _), values in zip(batches, computed, strict=True):
+                places = np.asarray(positions) + start
+                for name, part in zip(self.bundle.outputs, values, strict=True):
+                    if name not in result:
+                        result[name] = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+                    result[name][places] = part
         if EMBEDDING in result:
             lengths = np.linalg.norm(result[EMBEDDING], axis=1, keepdims=True)
             result[EMBEDDING] /= np.maximum(lengths, 1e-12)
         return result
+
+    def _tokenised(self, texts: Sequence[str]) -> Iterator[tuple[int, list[Ids]]]:
+        """Where each window of texts starts, and its token ids: the next is read while one is computed."""
+        window = self._engine.window or max(1, len(texts))
+        if len(texts) <= window:
+            yield 0, encode(self._tokenizer, texts)
+            return
+        with ThreadPoolExecutor(1, "tokenise") as ahead:
+            starts = range(0, len(texts), window)
+            read = ahead.submit(encode, self._tokenizer, texts[:window])
+            for start in starts:
+                ids = read.result()
+                end = start + window
+                read = ahead.submit(encode, self._tokenizer, texts[end : end + window])
+                yield start, ids
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """Calibrated probabilities of each head, ``(texts, labels) float64``."""

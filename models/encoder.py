@@ -157,9 +157,9 @@ class MultiHead(nn.Module):
         found: Tensor = self.embedding(features.text)
         return found
 
-    def forward(self, ids: Tensor) -> tuple[Tensor, ...]:
-        """Every one of `outputs` for rows of one length: logits ``(batch, labels)``, the embedding."""
-        features = self.features(ids)
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Every one of `outputs`: logits ``(batch, labels)``, the embedding; see `features`."""
+        features = self.features(ids, mask)
         found = tuple(self.logits(head, features) for head in self.heads)
         return found if self.embedding is None else (*found, self.embedded(features))
 

@@ -155,6 +155,7 @@ class OnnxEngine:
     name = "onnx"
     detail = "cpu: ONNX Runtime float32"
     token_budget = 4_096
+    window = None
 
     def __init__(self, path: Path, heads: Sequence[str], threads: int | None = None) -> None:
         try:

@@ -31,6 +31,10 @@ class Engine(Protocol):
     def token_budget(self) -> int:
         """Most tokens a batch should hold."""
 
+    @property
+    def window(self) -> int | None:
+        """Texts to read ahead while it computes those before; None where it computes on the same cores."""
+
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:
         """Logits of every batch.
 

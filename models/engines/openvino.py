@@ -37,6 +37,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     token_budget = 1_536
+    window = None
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         openvino = load_openvino()
