@@ -36,7 +36,7 @@ def web(
     set_up(settings.log.level, settings.log.format)
 
     def ready(url: str) -> None:
-        if settings.web.login:
+        if settings.web.login and settings.web.passwords:
             with closing(Store(settings.store.url)) as store:
                 password = first_admin(store, time_of(store))
             if password is not None:  # to the console only: a log is kept, and read by others

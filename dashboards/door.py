@@ -23,7 +23,8 @@ from monitor.settings import LOOPBACK
 from monitor.store.clock import time_of
 
 COOKIE = "foreshock_session"
-OPEN = ("/healthz", "/readyz", "/login", "/login.css")
+SSO, SSO_START = "/login/oidc", "/login/oidc/start"
+OPEN = ("/healthz", "/readyz", "/login", "/login.css", SSO, SSO_START)
 ACCOUNT = "/account"
 PROGRAMS = ("/api/", "/metrics")  # what takes a token
 SAFE = ("GET", "HEAD", "OPTIONS")

@@ -241,6 +241,8 @@ def _section(annotation: Any) -> type[BaseModel] | None:
         annotation = typing.get_args(annotation)[0]
     if typing.get_origin(annotation) is dict:
         annotation = typing.get_args(annotation)[1]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return None

@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -48,6 +49,23 @@ from monitor.stream import KafkaSettings, LocalStreamSettings
 ENV_PREFIX = "FORESHOCK__"
 DEFAULT_FILE = Path("foreshock.toml")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def is_safe(url: str) -> bool:
+    """Say whether secrets may be sent to an address: https, or this machine.
+
+    Examples
+    --------
+    >>> is_safe("https://id.example/token"), is_safe("http://id.example"), is_safe("http://127.0.0.1:9")
+    (True, False, True)
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    )
 
 
 class Section(BaseModel):
@@ -545,6 +563,71 @@ class RetrainSettings(Section):
         return RetrainPlan(**chosen, threads=threads, margins=self.gate.margins())
 
 
+class OidcSettings(Section):
+    """Single sign-on by OpenID Connect."""
+
+    issuer: str = Field(
+        description="URL of the identity provider, as it calls itself; https, or this machine."
+    )
+    client_id: str = Field(description="What the provider knows this service as.")
+    client_secret: SecretStr | None = Field(
+        None, description="Its secret; none for a public client, which PKCE alone protects."
+    )
+    scopes: tuple[str, ...] = Field(
+        ("openid", "profile", "email"), description="Asked for; a provider may want one for groups."
+    )
+    label: str = Field("single sign-on", description="Of the provider, on the login page.")
+    name_claim: str = Field(
+        "preferred_username",
+        description="Claim with a person's name here; else `email`, else `sub`. Used once: from then on "
+        "issuer and subject say who it is.",
+    )
+    role_claim: str = Field(
+        "groups",
+        description="Claim with groups or roles; dots lead into nested ones (`realm_access.roles`).",
+    )
+    roles: dict[str, Literal["viewer", "analyst", "admin"]] = Field(
+        default_factory=dict, description="Role that each group gives; the highest counts."
+    )
+    default_role: Literal["viewer", "analyst", "admin"] | None = Field(
+        None, description="Role of who is in none of these groups; by default they are kept out."
+    )
+    email_domains: tuple[str, ...] = Field(
+        (), description="Only verified mail addresses of these domains; empty for all."
+    )
+    public_url: str | None = Field(
+        None,
+        description="Address that browsers reach this service at, `https://desk.example`; by default the one "
+        "they asked for. `/login/oidc` under it is what the provider sends them back to.",
+    )
+
+    @field_validator("issuer", "public_url")
+    @classmethod
+    def _safe(cls, value: str | None) -> str | None:
+        if value is not None and not is_safe(value):
+            raise ValueError(f"{value}: write an https:// address (http:// on loopback only)")
+        return value
+
+    @field_validator("email_domains")
+    @classmethod
+    def _folded(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each.casefold() for each in value)
+
+    @model_validator(mode="after")
+    def _lets_somebody_in(self) -> OidcSettings:
+        if not self.roles and self.default_role is None:
+            raise ValueError(
+                "nobody could sign in: write roles, such as {risk-desk = 'analyst'}, or default_role"
+            )
+        if "openid" not in self.scopes:
+            raise ValueError("scopes: 'openid' has to be among them")
+        return self
+
+    def secret(self) -> str | None:
+        """The client's secret, read from its file where it names one."""
+        return _secret(self.client_secret)
+
+
 class WebSettings(Section):
     """The dashboard and the API."""
 
@@ -557,6 +640,10 @@ class WebSettings(Section):
         description="Ask for name and password. Without, everybody who reaches the port may act as an "
         "analyst: on loopback only.",
     )
+    passwords: bool = Field(
+        True, description="Let people sign in by name and password; false: by single sign-on only."
+    )
+    oidc: OidcSettings | None = Field(None, description="Single sign-on.")
     session_hours: float = Field(
         12, gt=0, le=24 * 30, description="How long somebody stays signed in."
     )
@@ -579,6 +666,8 @@ class WebSettings(Section):
                 f"host is {self.host}: without a login the dashboard listens on loopback only; "
                 "write login = true, or host = '127.0.0.1'"
             )
+        if not self.passwords and self.oidc is None:
+            raise ValueError("passwords = false: nobody could sign in without [web.oidc]")
         return self
 
 

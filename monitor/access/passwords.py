@@ -32,8 +32,8 @@ def hashed(password: str, name: str) -> str:
 
 
 def is_right(password: str, stored: str | None) -> bool:
-    """Check a password; where there is no such person (``None``), in the same time, against nobody's."""
-    if stored is None:
+    """Check a password; where there is none, or no such person, in the same time, against nobody's."""
+    if not stored:
         if not _NOBODY:
             _NOBODY.append(_HASHER.hash(secrets.token_urlsafe()))
         is_right(password, _NOBODY[0])

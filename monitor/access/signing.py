@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,7 +43,7 @@ def sign_in(
 ) -> SignedIn | Refused:
     """Check name and password; open a session, or say no."""
     name = " ".join(name.split())[:60]
-    keys = ((f"name {name.casefold()}", FREE_NAME), (f"address {address[:100]}", FREE_ADDRESS))
+    keys = ((f"name {name.casefold()}", FREE_NAME), _address(address))
     with store.write() as connection:
         wait = people.try_signin(connection, keys, now, LONGEST_WAIT)
     if wait:
@@ -58,6 +60,27 @@ def sign_in(
         people.forgive(connection, [key for key, _ in keys])
         people.open_session(connection, secret, csrf, name, now, lasts)
     return SignedIn(person, secret)
+
+
+@contextmanager
+def guarded(store: Store, address: str, now: datetime) -> Iterator[timedelta]:
+    """Count a try from an address, and forgive it when the block ends well.
+
+    Yields
+    ------
+    timedelta
+        How long no try from there is looked at; then nothing may be tried.
+    """
+    key = _address(address)
+    with store.write() as connection:
+        wait = people.try_signin(connection, (key,), now, LONGEST_WAIT)
+    yield wait
+    with store.write() as connection:
+        people.forgive(connection, [key[0]])
+
+
+def _address(address: str) -> tuple[str, int]:
+    return (f"address {address[:100]}", FREE_ADDRESS)
 
 
 def change_password(store: Store, name: str, old: str, new: str, now: datetime) -> None:
@@ -79,6 +102,17 @@ def change_password(store: Store, name: str, old: str, new: str, now: datetime) 
         people.set_password(connection, name, hashed, must_change=False, by=name, now=now)
 
 
+def is_name(text: str) -> bool:
+    """Say whether somebody may be called that.
+
+    Examples
+    --------
+    >>> is_name("ann.lee@desk"), is_name("Ann  Lee"), is_name("<b>")
+    (True, False, False)
+    """
+    return bool(_NAME.fullmatch(text)) and text == " ".join(text.split())
+
+
 def invite(connection: Connection, name: str, role: Role, by: str, now: datetime) -> str:
     """Add somebody; return the one-time password that they have to change when they first sign in.
 
@@ -87,7 +121,7 @@ def invite(connection: Connection, name: str, role: Role, by: str, now: datetime
     ConfigError
         The name is taken, or is none.
     """
-    if not _NAME.fullmatch(name) or name != " ".join(name.split()):
+    if not is_name(name):
         raise ConfigError(f"{name!r} is no name: letters, digits, and . _ - @, at most 60")
     password = passwords.one_time()
     person = Person(name, role, must_change=True)

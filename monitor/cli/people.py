@@ -60,6 +60,7 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
 
     with _store(config, db) as store, store.read() as connection:
         found, tokens = people.load(connection), people.tokens_of(connection)
+        identities = people.identities_of(connection)
     if as_json:
         rows = [
             {
@@ -77,6 +78,11 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
                     for token in tokens
                     if token.person == person.name
                 ],
+                "identities": [
+                    {"issuer": each.issuer, "subject": each.subject}
+                    for each in identities
+                    if each.person == person.name
+                ],
             }
             for person in found
         ]
@@ -86,6 +92,9 @@ def list_(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption 
         notes = [" disabled"] if person.disabled else []
         notes += [" has not signed in yet"] if person.must_change else []
         typer.echo(f"{person.name:24} {person.role.value:8}{','.join(notes)}")
+        for each in identities:
+            if each.person == person.name:
+                typer.echo(f"    single sign-on {each.subject} of {each.issuer}")
         for token in tokens:
             if token.person == person.name:
                 typer.echo(
@@ -147,6 +156,32 @@ def disable(
         now = time_of(store)
         _found(people.set_disabled(connection, name, not undo, name_of(by), now), name)
     typer.echo(f"{name}: {'may sign in' if undo else 'disabled'}")
+
+
+@people_app.command()
+def link(
+    name: _Name,
+    subject: Annotated[
+        str, typer.Option(help="What the identity provider calls them: the `sub` of their tokens.")
+    ],
+    by: ByOption = None,
+    config: ConfigOption = None,
+    db: DbOption = None,
+) -> None:
+    """Let somebody who is here already sign in by single sign-on, as well as by password."""
+    from monitor.store import people
+    from monitor.store.clock import time_of
+
+    with told():
+        oidc = settings_of(config, db).web.oidc
+        if oidc is None:
+            raise ConfigError(
+                "there is no [web.oidc] in the settings; name their file with --config"
+            )
+    with _store(config, db) as store, store.write() as connection:
+        now = time_of(store)
+        _found(people.link(connection, oidc.issuer, subject, name, name_of(by), now), name)
+    typer.echo(f"{name}: {subject} of {oidc.issuer}")
 
 
 @people_app.command()

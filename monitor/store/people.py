@@ -12,8 +12,11 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from monitor.access.roles import Role
 from monitor.domain import from_micros, to_micros
 from monitor.store.audit import AuditEntry, audited
-from monitor.store.schema import people, sessions, signins, tokens
+from monitor.store.schema import identities, people, sessions, signins, tokens
 from monitor.store.upsert import insert
+
+#: In place of a hash: somebody who signs in with an identity provider only.
+NO_PASSWORD = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,16 @@ class Person:
     role: Role
     disabled: bool = False
     must_change: bool = False  # the password, before anything else
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom an identity provider knows somebody as."""
+
+    issuer: str
+    subject: str
+    person: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,55 @@ def session(connection: Connection, secret: str, now: datetime) -> Session | Non
 
 def close_session(connection: Connection, secret: str) -> None:
     connection.execute(delete(sessions).where(sessions.c.hash == hash_of(secret)))
+
+
+def has_password(connection: Connection, name: str) -> bool:
+    """Say whether somebody can sign in with a password."""
+    return bool(password_of(connection, name))
+
+
+def by_identity(connection: Connection, issuer: str, subject: str) -> Person | None:
+    """Return whom a provider's subject is here."""
+    query = (
+        select(people)
+        .join(identities, identities.c.person == people.c.name)
+        .where(identities.c.issuer == issuer, identities.c.subject == subject)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _person(row)
+
+
+def link(
+    connection: Connection, issuer: str, subject: str, name: str, by: str, now: datetime
+) -> bool:
+    """Let a provider's subject sign in as somebody; say whether there is such a person.
+
+    Whom the subject was before, it is no more.
+    """
+    if get(connection, name) is None:
+        return False
+    unlink(connection, issuer, subject)
+    row = {"issuer": issuer, "subject": subject, "person": name, "since_us": to_micros(now)}
+    connection.execute(identities.insert(), row)
+    _said(
+        connection, now, by, "identity linked", name, {}, {"issuer": issuer, "subject": subject}, ""
+    )
+    return True
+
+
+def unlink(connection: Connection, issuer: str, subject: str) -> None:
+    connection.execute(
+        delete(identities).where(identities.c.issuer == issuer, identities.c.subject == subject)
+    )
+
+
+def identities_of(connection: Connection) -> list[Identity]:
+    """Return everybody whom a provider vouches for, by name."""
+    query = select(identities).order_by(identities.c.person, identities.c.issuer)
+    return [
+        Identity(row.issuer, row.subject, row.person, from_micros(row.since_us))
+        for row in connection.execute(query)
+    ]
 
 
 def add_token(connection: Connection, token: Token, secret: str, by: str) -> None:

@@ -441,6 +441,17 @@ people = Table(
     Column("created_us", BigInteger, nullable=False),
 )
 
+# Whom an identity provider knows somebody as.
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("person", String(60), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Index(None, "person"),
+)
+
 # Who is signed in with a browser. Of what the browser holds there is only the hash.
 sessions = Table(
     "sessions",

@@ -9,21 +9,15 @@ an encoder of the same size, bfloat16, one head. Limit: an 8192-cubed matrix pro
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import json
-import os
-import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SHARED = Path(os.environ.get("FORESHOCK_DATA", "../shared/data"))
-RUNS = 5
+from tests.bench.texts import leads, median_s, titles
+
 PEER_TEXTS = 4_096
 #: Least share of labels that agree with float32, and most that a probability may be off for the rest.
 LEAST_AGREEMENT = 0.99
@@ -72,6 +66,7 @@ def measured(count: int, checked: int) -> dict[str, Any]:
     from models.classifier import Classifier
     from models.engines.torch import TorchEngine
     from models.tokens import encode, equal_length_batches, load_tokenizer
+    from tests.bench import peers
 
     bundle = load_bundle(None)
     begun = time.perf_counter()
@@ -118,7 +113,8 @@ def measured(count: int, checked: int) -> dict[str, Any]:
     # Last: the pipeline switches the tokenizers' threads off for the whole process, and threads that
     # computed in float32 on the CPU would slow what is timed.
     for kind, texts in {"title": titles(PEER_TEXTS), "title+lead": leads(PEER_TEXTS)}.items():
-        peer_s = median_s(pipeline(bundle.architecture, tokenizer, texts)) / len(texts)
+        peer = peers.pipeline(bundle, peers.BATCH, device=0, bfloat16=True)
+        peer_s = median_s(lambda said=texts, ask=peer: ask(said)) / len(texts)  # type: ignore[misc]
         said = figures["texts"][kind]
         said["pipeline_items_per_s"] = 1 / peer_s
         said["times_pipeline"] = said["predict_items_per_s"] * peer_s
@@ -163,49 +159,6 @@ def product_flops(size: int = 8_192) -> float:
 
     product()
     return 10 * 2 * size**3 / median_s(product)
-
-
-def pipeline(
-    architecture: Mapping[str, Any], tokenizer: Any, texts: Sequence[str]
-) -> Callable[[], object]:
-    """What a user would run instead, on the same device."""
-    import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
-    from transformers import pipeline as make
-
-    settings = {k: v for k, v in architecture.items() if k != "pruned_heads"}
-    config = AutoConfig.for_model(**settings, num_labels=3)
-    build: Any = AutoModelForSequenceClassification
-    model = build.from_config(config, dtype=torch.bfloat16)
-    fast: Any = PreTrainedTokenizerFast
-    wrapped = fast(tokenizer_object=tokenizer, pad_token="[PAD]")
-    peer = make("text-classification", model=model, tokenizer=wrapped, device=0)
-    peer(list(texts[:64]), batch_size=32)
-    return lambda: peer(list(texts), batch_size=32, truncation=True, max_length=128)
-
-
-def median_s(call: Callable[[], object], runs: int = RUNS) -> float:
-    """Seconds of a call, the median of some, after one that is not counted."""
-    call()
-    times = []
-    for _ in range(runs):
-        begun = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times)
-
-
-def titles(count: int) -> list[str]:
-    """Headlines of a calm month."""
-    with gzip.open(SHARED / "replay/reuters_2014-05.csv.gz", "rt", encoding="utf-8") as file:
-        return [row["title"] for row in islice(csv.DictReader(file), count)]
-
-
-def leads(count: int) -> list[str]:
-    """Headlines with the first sentences under them, again from the start where there are too few."""
-    with gzip.open(SHARED / "labelled/company_mentions.csv.gz", "rt", encoding="utf-8") as file:
-        found = [f"{row['title']}. {row['lead']}" for row in csv.DictReader(file)]
-    return [found[i % len(found)] for i in range(count)]
 
 
 def show(figures: dict[str, Any]) -> None:

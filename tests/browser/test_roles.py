@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
@@ -15,6 +16,7 @@ from tests.browser import seed
 from tests.browser.conftest import Trap, serving, size
 from tests.browser.test_pages import text, wait
 from tests.support.make import T0
+from tests.support.provider import identity_provider
 from tests.support.web import PASSWORD, populate
 
 
@@ -98,3 +100,26 @@ def test_an_admin_sees_the_audit_and_signs_out(
     browser.get(url)
     wait(browser, "Sign in")
     assert "Castlereach" not in text(browser) and trap.visits == []
+
+
+def test_single_sign_on_leads_back_to_the_page_that_was_asked_for(
+    browser: webdriver.Chrome, guarded: tuple[str, Store], tmp_path: Path
+) -> None:
+    """From another site, to which the session's cookie is never sent."""
+    _, store = guarded
+    settings = tmp_path / "foreshock.toml"
+    with identity_provider("localhost") as provider:
+        provider.asks, provider.user = True, {"groups": ["risk"]}
+        settings.write_text(
+            f"[web.oidc]\nissuer = '{provider.url}'\nclient_id = '{provider.id}'\n"
+            f"client_secret = '{provider.secret}'\nlabel = 'Bank ID'\nroles = {{ risk = 'analyst' }}\n"
+        )
+        with serving(str(store.url), tmp_path, login=True, settings=settings) as url:
+            browser.get(url + "/login")
+            browser.delete_all_cookies()
+            browser.get(url + "/alerts")
+            wait(browser, "Sign in with Bank ID")
+            browser.find_element(By.ID, "sso").click()
+            browser.find_element(By.ID, "back").click()
+            wait(browser, "eve (analyst)")
+            assert browser.current_url.startswith(url + "/alerts")
