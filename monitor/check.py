@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.collect.sources import SOURCES
+from monitor.collect.sources import open_source
 from monitor.domain import Company
 from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import load_reference, load_watchlist
@@ -50,10 +50,7 @@ def check_settings(settings: Settings) -> list[str]:
     if len(set(names)) < len(names):
         raise ConfigError(f"sources: names must be unique: {', '.join(names)}")
     for source in settings.sources:
-        if source.kind not in SOURCES:
-            raise ConfigError(
-                f"sources: {source.name}: no kind {source.kind!r}; kinds are {', '.join(SOURCES)}"
-            )
+        open_source(source.config())
     if not settings.sources:
         notes.append("no sources yet: `foreshock run` needs at least one [[sources]]")
     routing = load_routing(settings.notify, frozenset(open_channels(settings.notify)))

@@ -38,6 +38,7 @@ class DeadReason(StrEnum):
     BAD_DATE = "bad_date"
     TOO_LARGE = "too_large"
     BAD_FEED = "bad_feed"
+    BAD_FILE = "bad_file"  # a document that cannot be read: damaged, encrypted, a scan
     SCHEMA = "schema"  # not a record of ours, or of an unknown schema version
     FAILED = "failed"  # a stage raised on this one record, each time it was tried
 
@@ -48,6 +49,9 @@ class Article:
 
     ``id`` is derived from the canonical URL (or feed guid, or source, title and minute); ``revision`` from
     the normalised text. The pair is the key: see `article_id` and `revision_of`.
+
+    ``body`` is the text of a long document on its way to the classifier, else empty: what is kept of it is
+    the passage that decided, as ``lead``.
     """
 
     id: str
@@ -61,6 +65,7 @@ class Article:
     published_at: datetime
     ingested_at: datetime
     date_status: DateStatus = DateStatus.OK
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

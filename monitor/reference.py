@@ -27,7 +27,7 @@ Written by `python -m monitor.reference` from the code: edit the help texts ther
 def reference() -> str:
     """Return the whole document, Markdown."""
     parts = (
-        *(HEAD, commands(), settings(), rules()),
+        *(HEAD, commands(), settings(), source_options(), rules()),
         *(recipes(), searches(), metrics(), stages(), extensions()),
     )
     return "\n".join(parts)
@@ -200,6 +200,23 @@ def extensions() -> str:
     return "\n".join(lines)
 
 
+def source_options() -> str:
+    """Return what each kind of source can be told beyond the keys of ``[[sources]]``."""
+    from monitor.collect.options import Options
+    from monitor.collect.sources import SOURCES
+
+    kinds: dict[type[BaseModel], list[str]] = {}
+    for kind, entry in SOURCES.items():
+        kinds.setdefault(getattr(entry, "Options", Options), []).append(f"`{kind}`")
+    lines = ["## Options of sources", "", "In `[sources.options]` below a source.", ""]
+    for model, names in kinds.items():
+        if model is not Options:
+            lines += [f"### Of {', '.join(names)}", "", *_keys(model)]
+            for name, inner in sections(model, "sources.options."):
+                lines += [f"### `{name}` of {', '.join(names)}", "", *_keys(inner)]
+    return "\n".join(lines)
+
+
 def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Yield the heading and the model of every section below a settings model."""
     for key, info in model.model_fields.items():
@@ -260,6 +277,8 @@ def _type(annotation: Any) -> str:
         return f"list of {_type(arguments[0])}"
     if origin is dict:
         return f"{_type(arguments[1])} by name"
+    if annotation is Any:
+        return "anything"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f'`"{member.value}"`' for member in annotation)
     plain = {
@@ -277,7 +296,7 @@ def _type(annotation: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    if value is None or value == () or value == {}:
+    if value is None or value in ((), {}, ""):
         return "-"
     if isinstance(value, bool):
         return str(value).lower()

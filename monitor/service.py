@@ -20,6 +20,7 @@ from monitor.clock import Clock, WallClock
 from monitor.collect.source import Source
 from monitor.collect.sources import open_source
 from monitor.collect.stage import CollectStage
+from monitor.collect.streams import Attached
 from monitor.domain import Company
 from monitor.entities.relations import load_relations
 from monitor.entities.watchlist import Watchlist, load_reference
@@ -227,6 +228,9 @@ def _collect(outside: Outside, sources: Sequence[Source] | None, send: bool) -> 
     settings = outside.settings
     if sources is None:
         sources = [open_source(source.config()) for source in settings.sources]
+        for source in sources:
+            if isinstance(source, Attached):
+                source.attach(outside.broker, settings.stream.partitions)
     return CollectStage(
         sources,
         settings.dates.rules(),
@@ -247,6 +251,7 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
     from monitor.classify.serving import ServedModel
     from monitor.classify.stage import ClassifyStage
     from monitor.classify.trial import Trials
+    from monitor.collect.sources import hearsay
     from monitor.stories.risk import RiskPack
 
     model = outside.settings.model
@@ -277,6 +282,7 @@ def _classify(outside: Outside, sources: Sequence[Source] | None, send: bool) ->
         outside.metrics,
         backlog if outside.watching.live and days else None,
         trials if outside.watching.live else None,
+        hearsay(source.config() for source in outside.settings.sources),
     )
 
 

@@ -21,7 +21,9 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    SerializeAsAny,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -36,6 +38,7 @@ from models.bounds import Bounds as NameShifts
 from monitor.alert.story import StoryRule
 from monitor.alert.surge import SurgeRule
 from monitor.collect.dates import DateRules
+from monitor.collect.options import Options
 from monitor.collect.source import SourceConfig
 from monitor.domain import Dimension
 from monitor.errors import ConfigError
@@ -44,6 +47,7 @@ from monitor.notify.port import ChannelConfig
 from monitor.relabel.plan import Plan
 from monitor.relabel.samplers import SAMPLERS, SHARES
 from monitor.retrain.plan import Margins, RetrainPlan
+from monitor.secret import secret_text
 from monitor.stream import KafkaSettings, LocalStreamSettings
 
 ENV_PREFIX = "FORESHOCK__"
@@ -199,15 +203,61 @@ class SourceSettings(Section):
     """One source; repeat `[[sources]]`."""
 
     name: str = Field(description="Unique name.")
-    kind: str = Field("feed", description="`feed` (RSS, Atom) or `replay` (CSV, JSONL file).")
-    location: str = Field(description="Path or http(s) URL.")
+    kind: str = Field(
+        "feed",
+        description="`feed` (RSS, Atom, JSON Feed) or another of the [kinds](#extension-points).",
+    )
+    location: str = Field("", description="Path or http(s) URL; `push` needs none.")
     language: str | None = Field(None, description="ISO 639-1 code, when all items share one.")
     publisher: str | None = Field(None, description="Publisher, when the items do not say.")
     interval_s: float = Field(300.0, gt=0, description="Seconds between two visits.")
     articles: bool = Field(False, description="Fetch the page of each item for its text.")
+    private: bool = Field(
+        False,
+        description="The host may have a private address: a feed of the intranet. One that is written as an "
+        "address may have any.",
+    )
+    robots: bool = Field(
+        True, description="Ask robots.txt first. Switch it off only with the leave of the owner."
+    )
+    slowest_s: float | None = Field(
+        None,
+        gt=0,
+        description="Longest wait between two visits while there is little news; four intervals by default.",
+    )
+    credibility: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How far its word alone is to be believed; below 0.5 what it reports is a rumour until "
+        "somebody else reports it. 1 by default, 0.3 for `posts`.",
+    )
+    options: SerializeAsAny[Options] = Field(
+        default_factory=Options,
+        validate_default=True,
+        description="What the kind can be told beyond these: `[sources.options]`.",
+    )
+
+    @field_validator("kind")
+    @classmethod
+    def _is_a_kind(cls, kind: str) -> str:
+        from monitor.collect.sources import options_model  # loads the readers of all formats
+
+        try:
+            options_model(kind)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return kind
+
+    @field_validator("options", mode="wrap")
+    @classmethod
+    def _of_the_kind(cls, value: Any, _: Any, info: ValidationInfo) -> Options:
+        from monitor.collect.sources import options_of
+
+        return options_of(info.data["kind"], value) if "kind" in info.data else Options()
 
     def config(self) -> SourceConfig:
-        return SourceConfig(**self.model_dump())
+        return SourceConfig(**dict(self))
 
 
 class DateSettings(Section):
@@ -338,8 +388,8 @@ class ChannelSettings(Section):
         return ChannelConfig(
             self.name,
             self.kind,
-            _secret(self.url) or "",
-            _secret(self.secret) or "",
+            secret_text(self.url) or "",
+            secret_text(self.secret) or "",
             format=self.format,
         )
 
@@ -365,7 +415,7 @@ class HeartbeatSettings(Section):
     )
 
     def address(self) -> str | None:
-        return _secret(self.url)
+        return secret_text(self.url)
 
     def bounds(self) -> Bounds:
         return Bounds(
@@ -731,7 +781,7 @@ class Settings(BaseSettings):
             fields = self.stream.kafka.model_dump(exclude={"sasl_password"})
             return KafkaSettings(
                 **fields,
-                sasl_password=_secret(self.stream.kafka.sasl_password),
+                sasl_password=secret_text(self.stream.kafka.sasl_password),
                 retention_days=self.stream.retention_days,
             )
         if self.stream.path is not None:
@@ -872,24 +922,16 @@ def _line_of(text: str, place: list[str]) -> int | None:
             if line.lstrip().startswith("[["):
                 name = ".".join(table)
                 count[name] = count.get(name, -1) + 1
-            if table == want[: len(table)] and index in (None, count.get(".".join(table), index)):
+            if table == want[: len(table)] and index in (None, _entry(table, count, index)):
                 best = number
         elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=", line):
             full = table + [part.strip("'\"") for part in key[1].split(".")]
-            if full == want and index in (None, count.get(".".join(table), index)):
+            if full == want and index in (None, _entry(table, count, index)):
                 return number
     return best
 
 
-def _secret(value: SecretStr | None) -> str | None:
-    """Return a secret's text, read from its file when it says ``file:PATH``."""
-    if value is None:
-        return None
-    text = value.get_secret_value()
-    if not text.startswith("file:"):
-        return text
-    path = Path(text.removeprefix("file:"))
-    try:
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"secret file {path}: {error.strerror}") from None
+def _entry(table: list[str], count: Mapping[str, int], default: int | None) -> int | None:
+    """Return which entry of a list of tables we are in: ``[sources.options]`` belongs to the last one."""
+    names = (".".join(table[:length]) for length in range(len(table), 0, -1))
+    return next((count[name] for name in names if name in count), default)

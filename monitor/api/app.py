@@ -20,13 +20,16 @@ from monitor.api.desk import model, service
 from monitor.api.labelling import labelling
 from monitor.api.model import Model
 from monitor.api.news import news
+from monitor.api.pushing import pushing
 from monitor.api.shapes import Problem
+from monitor.collect.pushed import Inlet
 from monitor.errors import ConfigError, RetriableError
 from monitor.relabel.heads import NotALabel
 from monitor.settings import Settings
 from monitor.store import Store
 from monitor.store.acts import ActRefused
 from monitor.store.labels import LabelRefused
+from monitor.stream import open_broker
 
 VERSION = "1"
 ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -36,6 +39,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         (401, "Not signed in"),
         (403, "Role or scope do not allow it"),
         (404, "There is no such thing"),
+        (413, "The body is too long"),
         (409, "It cannot be done as things are now"),
         (422, "The request is not right"),
         (429, "Too many requests; see Retry-After"),
@@ -68,10 +72,11 @@ def build(
         redoc_url=None,
         responses=ANSWERS,
     )
+    inlet = Inlet(lambda: open_broker(settings.broker_settings()), settings.stream.partitions)
     app.state.outfit = Outfit(
-        opened, settings, reader or Model(settings), Rate(settings.web.requests_per_minute)
+        opened, settings, reader or Model(settings), Rate(settings.web.requests_per_minute), inlet
     )
-    for router in (news, alerting, labelling, model, service):
+    for router in (news, alerting, labelling, pushing, model, service):
         app.include_router(router)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)

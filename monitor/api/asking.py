@@ -14,6 +14,7 @@ from fastapi import Depends, HTTPException, Request
 
 from monitor.access.visitor import Visitor
 from monitor.api.model import Model
+from monitor.collect.pushed import Inlet
 from monitor.settings import Settings
 from monitor.store import Store
 
@@ -57,6 +58,7 @@ class Outfit:
     settings: Settings
     model: Model
     rate: Rate
+    inlet: Inlet
 
 
 def outfit(request: Request) -> Outfit:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from models.classifier import Prediction
 from models.routing import Router
 from models.text import model_input
 from monitor.classify.backlog import Backlog
+from monitor.classify.passages import shortened
 from monitor.classify.trial import Trials, Tried
 from monitor.clock import Clock
 from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
@@ -24,6 +26,7 @@ from monitor.stream.codec import CLASSIFIED, Classified, Origin
 from monitor.stream.port import Message
 
 TARGET = "target"  # the head that is asked about a company
+REPORTED = ("confirmed", "amended")  # stages of what is told as a fact
 
 
 class ClassifyStage:
@@ -39,6 +42,8 @@ class ClassifyStage:
         Stored articles whose companies are of an earlier watchlist; read again when nothing else waits.
     trials
         Candidates that are tried on live news.
+    hearsay
+        Sources whose word alone is not to be believed: what they report as a fact is a rumour.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class ClassifyStage:
         metrics: Metrics,
         backlog: Backlog | None = None,
         trials: Trials | None = None,
+        hearsay: frozenset[str] = frozenset(),
     ) -> None:
         self.models = models
         self.router = models()
@@ -61,6 +67,7 @@ class ClassifyStage:
         self.watchlist = watchlist
         self.backlog = backlog
         self.trials = trials
+        self.hearsay = hearsay
         self._collect_span = metrics.spans.labels("collect")
         self._classify_span = metrics.spans.labels("classify")
 
@@ -94,7 +101,7 @@ class ClassifyStage:
 
     def classify(self, articles: Sequence[Article]) -> list[ClassifiedArticle]:
         """Return what is read of some articles, by the bundles and the watchlist in use."""
-        return self._by(self.router, articles)
+        return self._by(self.router, shortened(articles, partial(self._by, self.router)))
 
     def _tried(self, items: list[ClassifiedArticle]) -> Tried:
         """Let a candidate that is on trial read its share."""
@@ -207,7 +214,7 @@ class ClassifyStage:
             sentiment_probability=None if sentiments is None else max(sentiments),
             score=prediction.score,
             mentions=mentions,
-            risks=self._risks(article, prediction),
+            risks=self._believed(article, self._risks(article, prediction)),
             model_version=prediction.model_version or unread_by.model_version,
             bundle_hash=prediction.bundle_hash or unread_by.hash,
             classified_at=now,
@@ -223,6 +230,15 @@ class ClassifyStage:
         if not further:
             return matches
         return matches + self.risks.read_by_model(further, article.title, article.published_at)
+
+    def _believed(self, article: Article, matches: tuple[RiskMatch, ...]) -> tuple[RiskMatch, ...]:
+        """What was read, as far as its source is to be believed."""
+        if article.source not in self.hearsay:
+            return matches
+        return tuple(
+            replace(match, stage="rumour") if match.stage in REPORTED else match
+            for match in matches
+        )
 
     def _measure(self, batch: Sequence[Input], now: datetime) -> None:
         for entry in batch:

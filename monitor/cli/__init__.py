@@ -17,6 +17,7 @@ from monitor.cli.bundles import models_app
 from monitor.cli.data import data_app
 from monitor.cli.dead import dead_app
 from monitor.cli.entities import entities_app
+from monitor.cli.feeds import feeds_app
 from monitor.cli.labels import labels_app
 from monitor.cli.notify import notify_app, silence_app
 from monitor.cli.people import audit_app, people_app
@@ -51,6 +52,7 @@ for part in serving.COMMANDS:
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(watchlist_app, name="watchlist")
+app.add_typer(feeds_app, name="feeds")
 app.add_typer(entities_app, name="entities")
 app.add_typer(rules_app, name="rules")
 app.add_typer(operate.db, name="db")

@@ -23,6 +23,7 @@ from monitor.domain import (
 STAGE = "collect"
 MAX_TITLE_CHARS = 1_000
 MAX_LEAD_CHARS = 1_000
+MAX_BODY_CHARS = 100_000
 MAX_PUBLISHER_CHARS = 100
 MAX_PAYLOAD_CHARS = 2_000
 _MAX_RAW_TITLE_CHARS = 8 * MAX_TITLE_CHARS  # markup and entities may take this much
@@ -66,7 +67,8 @@ def to_article(raw: RawItem, now: datetime, rules: DateRules) -> Article | DeadI
     except (ValueError, OverflowError, OSError) as error:
         return _dead(raw, now, DeadReason.BAD_DATE, f"cannot read the date: {error}")
 
-    lead = _lead(raw.summary, title) if raw.summary else ""
+    body = _body(raw.body) if raw.body else ""
+    lead = _lead(raw.summary, title) if raw.summary else _cut(body)
     url = canonical_url(raw.url)
     named = [named_date(url or raw.guid or ""), dateline(lead)]
     oldest = min((date for date in named if date is not None), default=None)
@@ -75,7 +77,7 @@ def to_article(raw: RawItem, now: datetime, rules: DateRules) -> Article | DeadI
     dated = EPOCH if stated is None else stated
     return Article(
         id=article_id(url, raw.guid or raw.url, raw.source, title, dated),
-        revision=revision_of(title, lead),
+        revision=revision_of(title, body or lead),
         source=raw.source,
         publisher=_publisher(raw, url),
         url=url,
@@ -85,6 +87,7 @@ def to_article(raw: RawItem, now: datetime, rules: DateRules) -> Article | DeadI
         published_at=published_at,
         ingested_at=now,
         date_status=status,
+        body=body if len(body) > MAX_LEAD_CHARS else "",
     )
 
 
@@ -129,12 +132,21 @@ def _stated_date(published: str | datetime | None, rules: DateRules) -> datetime
 
 def _lead(summary: str, title: str) -> str:
     lead = mask(text_of_html(summary))
+    return "" if lead == title else _cut(lead)
+
+
+def _body(text: str) -> str:
+    """Return the text of a document, normalised and masked; no tag survives in it."""
+    return mask(normalise(text[:MAX_BODY_CHARS])).replace("<", " ")
+
+
+def _cut(lead: str) -> str:
     if len(lead) > MAX_LEAD_CHARS:
         lead = lead[:MAX_LEAD_CHARS]
         # End with a whole word where there are words; Chinese has no spaces to end at.
         space = lead.rfind(" ", MAX_LEAD_CHARS - 100)
         lead = lead[:space] if space > 0 else lead
-    return "" if lead == title else lead.rstrip()
+    return lead.rstrip()
 
 
 def _publisher(raw: RawItem, url: str | None) -> str:

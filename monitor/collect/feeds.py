@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.collect.articles import dead_item
-from monitor.collect.feed_document import read_feed
-from monitor.collect.fetch import MAX_BODY_BYTES, Fetcher, unpack
+from monitor.collect.feed_document import items_of, parse_feed, read_feed
+from monitor.collect.fetch import MAX_BODY_BYTES, Fetched, Fetcher, fresh_s, unpack
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
 
 _SUFFIXES = (".xml", ".rss", ".atom")
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+_MAX_VALIDATOR_CHARS = 500
 
 
 class FeedSource:
@@ -32,7 +33,9 @@ class FeedSource:
         self.location = config.location
         self._config = config
         self._fetcher: Fetcher | None = None
+        self.fresh_s = 0.0
         self._conditions: dict[str, str] = {}
+        self._ttl_s = 0.0
         self._files: dict[Path, tuple[int, int]] = {}
         self._complete: Callable[[RawItem], RawItem] | None = None
 
@@ -47,6 +50,19 @@ class FeedSource:
             else:
                 yield item
 
+    @property
+    def memory(self) -> Mapping[str, str]:
+        """ETag and Last-Modified of the last whole visit; see `monitor.collect.source.Remembers`."""
+        return dict(self._conditions)
+
+    def remember(self, memory: Mapping[str, str]) -> None:
+        """Take up what an earlier process knew."""
+        self._conditions = {
+            condition: memory[condition]
+            for condition in _VALIDATORS.values()
+            if isinstance(memory.get(condition), str)
+        }
+
     def close(self) -> None:
         """Close the connections."""
         if self._fetcher is not None:
@@ -54,26 +70,25 @@ class FeedSource:
             self._fetcher = self._complete = None
 
     def _http(self) -> Fetcher:
-        """The client, made when first needed: it takes 40 ms to load its certificates."""
         if self._fetcher is None:
-            self._fetcher = Fetcher()
+            self._fetcher = Fetcher.of(self._config)
         return self._fetcher
 
     def _poll_url(self, now: datetime) -> Iterator[RawItem | DeadItem]:
         fetched = self._http().get(self.location, self._conditions)
-        if fetched.body is None:
-            return
-        yield from read_feed(fetched.body, self.location, fetched.url, self._config, now)
-        self._conditions = {
-            condition: fetched.headers[validator]
-            for validator, condition in _VALIDATORS.items()
-            if validator in fetched.headers
-        }
+        if fetched.body is not None:
+            content_type = fetched.headers.get("content-type", "")
+            feed = parse_feed(fetched.body, self.location, fetched.url, content_type)
+            yield from items_of(feed, self.location, fetched.url, self._config, now)
+            self._ttl_s = feed.fresh_s
+            self._conditions = _conditions(fetched)
+        self.fresh_s = max(self._ttl_s, fresh_s(fetched.headers, datetime.now(UTC)))
 
     def _poll_disk(self, now: datetime) -> Iterator[RawItem | DeadItem]:
         if "://" in self.location:
             raise SourceError(
-                f"{self.location}: only http and https addresses, and paths, are read"
+                f"{self.location}: only http and https addresses, and paths, are read",
+                kind=Failure.FORBIDDEN,
             )
         place = Path(self.location)
         if not place.is_dir():
@@ -82,7 +97,8 @@ class FeedSource:
         try:
             files = sorted(path for path in place.iterdir() if path.suffix.lower() in _SUFFIXES)
         except OSError as error:
-            raise SourceError(f"{place}: cannot be listed: {error.strerror}") from error
+            message = f"{place}: cannot be listed: {error.strerror}"
+            raise SourceError(message, kind=Failure.UNREACHABLE) from error
         if not files:
             raise SourceError(
                 f"{place}: no {', '.join('*' + suffix for suffix in _SUFFIXES)} in this folder"
@@ -102,11 +118,11 @@ class FeedSource:
             with path.open("rb") as file:
                 data = file.read(MAX_BODY_BYTES + 1)
         except OSError as error:
-            raise SourceError(
-                f"{path}: cannot be read: {error.strerror}; check the path"
-            ) from error
+            message = f"{path}: cannot be read: {error.strerror}; check the path"
+            raise SourceError(message, kind=Failure.UNREACHABLE) from error
         if len(data) > MAX_BODY_BYTES:
-            raise SourceError(f"{path}: the feed has more than {MAX_BODY_BYTES} bytes")
+            message = f"{path}: the feed has more than {MAX_BODY_BYTES} bytes"
+            raise SourceError(message, kind=Failure.TOO_LARGE)
         yield from read_feed(unpack(str(path), data), str(path), None, self._config, now)
         self._files[path] = state
 
@@ -115,6 +131,14 @@ class FeedSource:
             self._files[path] = _state(path)
         except OSError:
             self._files.pop(path, None)
+
+
+def _conditions(fetched: Fetched) -> dict[str, str]:
+    return {
+        condition: fetched.headers[validator]
+        for validator, condition in _VALIDATORS.items()
+        if 0 < len(fetched.headers.get(validator, "")) <= _MAX_VALIDATOR_CHARS
+    }
 
 
 def _state(path: Path) -> tuple[int, int]:

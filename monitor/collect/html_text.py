@@ -11,6 +11,7 @@ from models.text import normalise
 
 MAX_HTML_CHARS = 50_000
 MAX_TEXT_CHARS = 3_000
+TITLE_FROM_SUMMARY_CHARS = 120
 
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--.*?--|![^<>]*|\?[^<>]*)>", re.DOTALL)
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")
@@ -45,6 +46,21 @@ def text_of_html(markup: str) -> str:
             return text
         text = normalise(_strip(text))
     return normalise(text.replace("<", " "))
+
+
+def beginning(markup: str) -> str:
+    """Return a title for a text that has none: its first words.
+
+    Examples
+    --------
+    >>> beginning("<p>Profit falls</p>")
+    'Profit falls'
+    """
+    text = text_of_html(markup)
+    if len(text) <= TITLE_FROM_SUMMARY_CHARS:
+        return text
+    space = text.rfind(" ", TITLE_FROM_SUMMARY_CHARS // 2, TITLE_FROM_SUMMARY_CHARS)
+    return text[: space if space > 0 else TITLE_FROM_SUMMARY_CHARS].rstrip() + "…"
 
 
 def _strip(markup: str) -> str:

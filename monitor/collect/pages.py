@@ -51,8 +51,8 @@ class Pages:
         return full
 
 
-def from_page(item: RawItem, body: bytes) -> RawItem:
-    """Return ``item`` completed from the HTML of its page.
+def from_page(item: RawItem, body: bytes, max_chars: int = MAX_LEAD_CHARS) -> RawItem:
+    """Return ``item`` completed from the HTML of its page: at most ``max_chars`` of its text.
 
     Examples
     --------
@@ -70,6 +70,6 @@ def from_page(item: RawItem, body: bytes) -> RawItem:
     return replace(
         item,
         title=item.title or document.title or "",
-        summary=(document.text or "")[:MAX_LEAD_CHARS] or item.summary,
+        summary=(document.text or "")[:max_chars] or item.summary,
         published=item.published or document.date,
     )

@@ -24,6 +24,8 @@ class RawItem:
         As written, or a datetime; ``None`` when the source gives no date.
     publisher, language
         As stated by the item, its feed or the source's configuration.
+    body
+        The text, not HTML, of a whole document; then the summary may be empty.
     """
 
     source: str
@@ -35,3 +37,4 @@ class RawItem:
     published: str | datetime | None
     publisher: str | None = None
     language: str | None = None
+    body: str = ""

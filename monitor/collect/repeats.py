@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from monitor.domain import Article
+from monitor.domain import Article, DateStatus
+
+LONG_LEAD_CHARS = 80
+
+Key = tuple[str, str]  # (id, revision), or (time, revision)
 
 
 class Repeats:
     """The newest (id, revision) pairs of one source, bounded; the least recently seen go first.
 
     It saves work and is no guarantee: a forgotten pair is appended again and the store counts it as
-    a repeat. Remember an article only once its append is durable, or a failed append would lose it.
+    a repeat. An item whose feed calls it something else each time is known by its text and its time; by these
+    alone only where it has no URL or says enough: forty filings of one minute may have one title.
+
+    Remember an article only once its append is durable, or a failed append would lose it.
 
     Parameters
     ----------
     max_items
-        How many pairs are kept, about 150 bytes each.
+        How many keys are kept, one or two of an article, about 150 bytes each.
 
     Examples
     --------
@@ -35,27 +42,38 @@ class Repeats:
         if max_items < 1:
             raise ValueError(f"max_items must be at least 1, not {max_items}")
         self.max_items = max_items
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: OrderedDict[Key, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def fresh(self, articles: Iterable[Article]) -> list[Article]:
         """Return the articles not remembered, each pair once, in order."""
-        fresh: dict[tuple[str, str], Article] = {}
+        fresh: dict[Key, Article] = {}
         for article in articles:
-            key = (article.id, article.revision)
-            if key in self._seen:
+            keys = _keys(article)
+            known = [key for key in keys if key in self._seen]
+            for key in known:
                 self._seen.move_to_end(key)
-            else:
-                fresh.setdefault(key, article)
-        return list(fresh.values())
+            if not known and not any(key in fresh for key in keys):
+                fresh.update((key, article) for key in keys)
+        return list({id(article): article for article in fresh.values()}.values())
 
     def remember(self, articles: Iterable[Article]) -> None:
         """Note that these have been appended."""
         for article in articles:
-            key = (article.id, article.revision)
-            self._seen[key] = None
-            self._seen.move_to_end(key)
+            for key in _keys(article):
+                self._seen[key] = None
+                self._seen.move_to_end(key)
         while len(self._seen) > self.max_items:
             self._seen.popitem(last=False)
+
+
+def _keys(article: Article) -> list[Key]:
+    """Return what this item is known by: its id, and its text where that is enough."""
+    keys = [(article.id, article.revision)]
+    if article.url is None or len(article.lead) >= LONG_LEAD_CHARS:
+        dated = article.date_status is not DateStatus.MISSING
+        if dated or article.url is None:
+            keys.append((article.published_at.isoformat() if dated else "", article.revision))
+    return keys

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
 
 from monitor.collect.raw import RawItem
 from monitor.domain import DeadItem
 from monitor.errors import ForeshockError
+
+
+class Failure(StrEnum):
+    """Why a visit failed. A closed set: it labels a metric."""
+
+    UNREACHABLE = "unreachable"  # no such host or file, no connection
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"  # not HTTP, cut off, damaged
+    HTTP = "http"  # a status that is no answer: 404, 500
+    THROTTLED = "throttled"  # 429, or 503 with a time to come back
+    BLOCKED = "blocked"  # robots.txt, 401, 403, 451: the owner does not want it
+    FORBIDDEN = "forbidden"  # leads to an address that is not public, or not to the web
+    TOO_LARGE = "too_large"
+    NOT_A_FEED = "not_a_feed"
+    OTHER = "other"
 
 
 class SourceError(ForeshockError):
@@ -21,11 +37,27 @@ class SourceError(ForeshockError):
         Names the file or address and what to do.
     retry_after_s
         Seconds the server asked us to stay away, if it did.
+    kind
+        What sort of failure it was.
+    status
+        Of an HTTP answer that was none.
     """
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        retry_after_s: float | None = None,
+        kind: Failure = Failure.OTHER,
+        status: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.kind = kind
+        self.status = status
+
+
+#: The word of a source that is less credible than this is hearsay.
+RUMOUR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +77,18 @@ class SourceConfig:
     interval_s
         Seconds between two visits.
     articles
-        Feeds only: fetch the page each item links to and take its text.
+        Feeds and lists only: fetch the page each item links to and take its text.
+    credibility
+        In [0, 1]; below `RUMOUR` what it alone reports is a rumour. ``None``: what is usual for the kind.
+    options
+        Of its kind, as `monitor.collect.sources.options_of` made them.
+    private
+        The host of the location may have a private address (an intranet's feed). A location that is
+        itself written as an address may have any.
+    robots
+        Whether robots.txt is asked first. Switch it off only with the leave of the owner.
+    slowest_s
+        Longest wait between two visits while the source has little to say; four intervals by default.
     """
 
     name: str
@@ -55,6 +98,11 @@ class SourceConfig:
     publisher: str | None = None
     interval_s: float = 300.0
     articles: bool = False
+    credibility: float | None = None
+    options: Any = None
+    private: bool = False
+    robots: bool = True
+    slowest_s: float | None = None
 
 
 class Source(Protocol):
@@ -87,3 +135,27 @@ class Source(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A source that knows where it was: what it keeps is put back after a restart."""
+
+    @property
+    def memory(self) -> Mapping[str, str]:
+        """What the next visit begins with (ETag, a cursor), as the last whole visit left it."""
+        ...
+
+    def remember(self, memory: Mapping[str, str]) -> None:
+        """Take up a memory of an earlier process. What makes no sense is ignored."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A source whose publisher says how long what it gave stays good."""
+
+    @property
+    def fresh_s(self) -> float:
+        """Seconds after the last visit in which another would bring nothing (TTL, max-age); 0: not said."""
+        ...

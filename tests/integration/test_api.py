@@ -8,6 +8,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,12 +34,16 @@ from monitor.clock import SystemClock
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
 from monitor.collect.raw import RawItem
+from monitor.collect.source import SourceConfig
+from monitor.collect.sources import open_source
+from monitor.collect.streams import PushSource
 from monitor.domain import Article, Dimension
 from monitor.entities.resolver import Resolver
 from monitor.metrics import Metrics
 from monitor.pipeline import CLASSIFIEDS, Input
 from monitor.store import Store, alerts, articles, audit, companies, people
 from monitor.stories.risk import RiskPack
+from monitor.stream import LocalStreamSettings, open_broker
 from monitor.stream.codec import CLASSIFIED
 from monitor.stream.port import Record
 from tests.browser import seed
@@ -75,6 +80,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     story = sorted([*seed.pieces(scale=0.05), *seed.hostile(TRAP)], key=lambda piece: piece.at)
     seed.fill(store, folder, story)
     tokens = populate(store)
+    (folder / "foreshock.toml").write_text('[[sources]]\nname = "desk"\nkind = "push"\n')
     with web(str(store.url), folder, requests_per_minute=100_000) as url:
         yield Served(url, store, tokens)
     store.close()
@@ -101,6 +107,10 @@ MATRIX: dict[tuple[str, str], tuple[Role, Any]] = {
         {"article_id": "none", "head": "sentiment", "value": "negative"},
     ),
     ("DELETE", "/api/v1/labels/{label_id}"): (Role.ANALYST, None),
+    ("POST", "/api/v1/sources/{name}/items"): (
+        Role.ANALYST,
+        {"items": [{"key": "1", "title": "Acme Corp fails"}]},
+    ),
     ("POST", f"{ALERT}/acknowledge"): (Role.ANALYST, {}),
     ("POST", f"{ALERT}/assign"): (Role.ANALYST, {"to": "ann"}),
     ("POST", f"{ALERT}/snooze"): (Role.ANALYST, {"hours": 1}),
@@ -138,7 +148,7 @@ def test_every_route_is_in_the_matrix(served: Served, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(("method", "path"), MATRIX, ids=lambda each: str(each))
 def test_each_role_may_what_is_its_and_nothing_else(served: Served, method: str, path: str) -> None:
     least, body = MATRIX[method, path]
-    real = path.format(alert_id="0" * 32, article_id="0" * 32, label_id=2**40)
+    real = path.format(alert_id="0" * 32, article_id="0" * 32, label_id=2**40, name="desk")
     assert served.ask(None, method, real, body) == 401
     for name, role in PEOPLE.items():
         if path.endswith("/stream") and role.may(least):
@@ -268,6 +278,24 @@ def test_events_are_followed_and_gone_on_with(served: Served) -> None:
         ann.comment(one.id, "second")
         later, happened = next(vic.follow(seq))
         assert later > seq and happened.change == "commented"
+
+
+def test_what_is_pushed_waits_for_collecting(served: Served) -> None:
+    path, item = "/api/v1/sources/desk/items", {"key": "push-1", "title": "Acme Corp fails"}
+    assert served.ask("ann", "POST", path, {"items": [item]}) == 202
+    assert served.ask("ann", "POST", path, {"items": [item]}) == 202  # again, after a lost answer
+    assert served.ask("ann", "POST", "/api/v1/sources/none/items", {"items": [item]}) == 404
+    assert served.ask("ann", "POST", path, {"items": []}) == 422
+    assert served.ask("ann", "POST", path, {"items": [{**item, "titel": "x"}]}) == 422
+    assert served.ask("ann", "POST", path, {"items": [{**item, "text": "x" * 2**23}]}) == 413
+    database = Path(str(served.store.url).removeprefix("sqlite:///"))
+    streams = LocalStreamSettings(database.with_name("foreshock-streams.db"))
+    source = open_source(SourceConfig("desk", "push", ""))
+    assert isinstance(source, PushSource)
+    with closing(open_broker(streams)) as broker, closing(source):
+        source.attach(broker, 1)
+        found = [each for each in source.poll(T0) if isinstance(each, RawItem)]
+    assert [each.title for each in found if each.guid == "push-1"] == ["Acme Corp fails"] * 2
 
 
 HOSTILE = (

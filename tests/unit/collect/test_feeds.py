@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -99,8 +98,10 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def fetcher() -> Iterator[Fetcher]:
-    client = Fetcher(timeout_s=2.0, deadline_s=0.5, max_body_bytes=100_000)
+def fetcher(site: Site) -> Iterator[Fetcher]:
+    client = Fetcher(
+        timeout_s=2.0, deadline_s=0.5, max_body_bytes=100_000, trusted=frozenset((site.url,))
+    )
     yield client
     client.close()
 
@@ -187,7 +188,9 @@ ENTITIES = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10
 def test_entities_are_refused(prolog: str, encoding: str) -> None:
     data = rss("<item><title>x &l9; &e;</title></item>", prolog=prolog).decode().encode(encoding)
     started = time.process_time()
-    with pytest.raises(SourceError, match=r"mem\.xml: the feed declares XML entities"):
+    with pytest.raises(
+        SourceError, match=r"mem\.xml: not a readable feed: the feed declares XML entities"
+    ):
         parsed(data)
     assert time.process_time() - started < 0.5
 
@@ -251,7 +254,7 @@ def test_gzip_and_redirects(site: Site, feed: FeedSource) -> None:
         ((200, {"Content-Encoding": "gzip"}, gzip.compress(b"x" * 9_000_000)), "decompressed"),
         ((200, {}, gzip.compress(rss("one"))[:-9]), "end in the middle"),
         ((200, {"Content-Encoding": "br"}, b"x"), "sent as br"),
-        ((200, {"X-Drip": "1"}, b"x"), "within 0.5 s"),
+        ((200, {"X-Drip": "1"}, b"x"), "no answer in time"),
     ],
 )
 def test_a_failed_fetch_is_one_clear_error(
@@ -274,7 +277,14 @@ def test_retry_after_is_noted(site: Site, fetcher: Fetcher) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["file:///etc/passwd", "ftp://a.example/", "http://", "http://127.0.0.1:1/x", "http://[/"],
+    [
+        "file:///etc/passwd",
+        "ftp://a.example/",
+        "http://",
+        "http://127.0.0.1:1/x",
+        "http://[/",
+        "//x",
+    ],
 )
 def test_addresses_that_lead_nowhere(fetcher: Fetcher, url: str) -> None:
     with pytest.raises(SourceError):
@@ -318,7 +328,9 @@ def test_article_pages_complete_the_feed(site: Site) -> None:
 
 def test_repeats_forget_the_oldest() -> None:
     at = NOW
-    made = [Article(str(n), "r", "s", "p", None, "T", "", "en", at, at) for n in range(4)]
+    made = [
+        Article(str(n), "r", "s", "p", f"https://a/{n}", "T", "", "en", at, at) for n in range(4)
+    ]
     repeats = Repeats(max_items=3)
     assert repeats.fresh(made[:3]) == made[:3]
     assert repeats.fresh(made[:3]) == made[:3], "nothing is remembered before it is appended"
@@ -327,42 +339,3 @@ def test_repeats_forget_the_oldest() -> None:
     repeats.remember(made[3:])
     assert len(repeats) == 3
     assert repeats.fresh(made) == [made[1]]
-
-
-def test_real_feeds(shared_data: Path) -> None:
-    read, refused = 0, []
-    for folder in ("feeds_finance", "feeds_misc"):
-        for path in sorted((shared_data / "fixtures" / folder).iterdir()):
-            source = FeedSource(SourceConfig("f", "feed", str(path), language="en"))
-            try:
-                items = list(source.poll(NOW))
-            except SourceError as error:
-                refused.append(path.name)
-                assert path.name in str(error)
-            else:
-                assert items
-                read += 1
-                for item in items:
-                    assert isinstance(item, RawItem)
-                    to_article(item, NOW, DateRules())
-            source.close()
-    assert refused == ["bloomberg.xml", "nodefp_notafeed.html", "rssparser_unrecognized.rss"]
-    assert read == 61
-
-
-def test_two_thousand_odd_feeds(shared_data: Path) -> None:
-    read = refused = 0
-    with tarfile.open(shared_data / "fixtures" / "feedparser_tests.tar.gz") as archive:
-        for member in archive:
-            file = archive.extractfile(member) if member.isfile() else None
-            if file is None or not member.name.endswith(".xml"):
-                continue
-            try:
-                for item in parsed(file.read(), language="en"):
-                    if isinstance(item, RawItem):
-                        to_article(item, NOW, DateRules())
-                read += 1
-            except SourceError:
-                refused += 1
-    assert read + refused > 1_900
-    assert read > 1_500, (read, refused)

@@ -1,0 +1,73 @@
+"""What sources on the web have in common: a client made when first needed, conditional requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from monitor.collect.fetch import Fetched, Fetcher
+from monitor.collect.raw import RawItem
+from monitor.collect.source import SourceConfig, SourceError
+
+if TYPE_CHECKING:
+    from monitor.collect.pages import Pages
+
+_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+
+
+class WebSource:
+    """A source that is visited at its location, again and again."""
+
+    once = False
+    #: An API is meant for programs: there robots.txt, which is for crawlers (RFC 9309), is not asked.
+    asks_robots = True
+
+    def __init__(self, config: SourceConfig) -> None:
+        self.config = config
+        self.name = config.name
+        self.interval_s = config.interval_s
+        self.location = config.location
+        self._fetcher: Fetcher | None = None
+        self._page_reader: Pages | None = None
+        self._conditions: dict[str, dict[str, str]] = {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._fetcher is not None:
+            self._fetcher.close()
+            self._fetcher = self._page_reader = None
+
+    @property
+    def http(self) -> Fetcher:
+        if not self.location.startswith(("http://", "https://")):
+            raise SourceError(f"{self.location}: write an address that begins with http or https")
+        if self._fetcher is None:
+            robots = self.config.robots and self.asks_robots
+            self._fetcher = Fetcher.of(replace(self.config, robots=robots))
+        return self._fetcher
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
+        """Get what is at an address, if it has changed since `keep`.
+
+        Raises
+        ------
+        SourceError
+        """
+        return self.http.get(url, {**(headers or {}), **self._conditions.get(url, {})})
+
+    def completer(self) -> Callable[[RawItem], RawItem]:
+        """Return what puts the text of an item's page in place of its teaser."""
+        if self._page_reader is None:
+            from monitor.collect.pages import Pages  # the extractor takes half a second to import
+
+            self._page_reader = Pages(self.http)
+        return self._page_reader.complete
+
+    def keep(self, url: str, fetched: Fetched) -> None:
+        """Note that all of an answer has been read: the next visit asks only for what is new."""
+        self._conditions[url] = {
+            condition: fetched.headers[validator]
+            for validator, condition in _VALIDATORS.items()
+            if validator in fetched.headers
+        }
