@@ -12,18 +12,23 @@ import streamlit as st
 from dashboards import data, desk
 from dashboards.data import HOUR
 from dashboards.desk import opened
-from monitor.alert import explain
 from monitor.domain import OPEN_STATES, AlertKind
+from monitor.source_state import SourceState, state_of
 from monitor.store import dead, listing, pages, visits
 from monitor.store.visits import Visited
 
 HOURS = 24
 LAGS = 5_000  # newest items, of which lags are measured
 LETTERS = 50
-OVERDUE = 3.0  # intervals without a visit
-SLACK = timedelta(minutes=2)
 GOOD, MIND, BAD = "well", "look", "fails"
 STATES = (GOOD, MIND, BAD)
+_TONES = {
+    SourceState.OK: GOOD,
+    SourceState.SLOW: MIND,
+    SourceState.SILENT: MIND,
+    SourceState.FAILING: BAD,
+    SourceState.BLOCKED: BAD,
+}
 
 
 @dataclass(frozen=True)
@@ -104,24 +109,8 @@ def judge(
     silent
         Whether an alert on its silence is open.
     """
-    if visited is not None and visited.failures:
-        since = visited.succeeded_at
-        ok = f"the last success {explain.span(now - since)} ago" if since else "it never succeeded"
-        return BAD, f"{explain.count(visited.failures, 'visit')} failed in a row; {ok}"
-    if visited is None and configured and last_at is None:
-        return (BAD if every is not None else MIND), "never visited"
-    if visited is not None and every is not None:
-        late = now - visited.tried_at
-        if late > OVERDUE * every + SLACK:
-            return BAD, f"not visited for {explain.span(late)}; due every {explain.span(every)}"
-    if silent:
-        return MIND, "silent for longer than it ever is: an alert is open"
-    if last_at is None:
-        return MIND, "answers, and never brought an item"
-    quiet = now - last_at
-    if quiet > timedelta(hours=HOURS):
-        return MIND, f"answers, and brought nothing new for {explain.span(quiet)}"
-    return GOOD, "answers" if visited is not None else "brings items; its visits are not recorded"
+    state, said = state_of(visited, last_at, every, now, configured, silent)
+    return _TONES[state], said
 
 
 @st.cache_data(ttl=10, show_spinner=False)

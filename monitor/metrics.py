@@ -57,6 +57,9 @@ class Metrics:
         self.visits = self._counter(
             "foreshock_collect_visits_total", "Visits to sources, by how they ended.", ["outcome"]
         )
+        self.visit_seconds = self._histogram(
+            "foreshock_collect_visit_seconds", "How long a visit to a source took.", []
+        )
         self.predictions = self._counter(
             "foreshock_classify_items_total",
             "Items classified, by what became of them.",

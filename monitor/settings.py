@@ -675,7 +675,7 @@ class OidcSettings(Section):
 
     def secret(self) -> str | None:
         """The client's secret, read from its file where it names one."""
-        return _secret(self.client_secret)
+        return secret_text(self.client_secret)
 
 
 class WebSettings(Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 from monitor.collect.articles import dead_item
 from monitor.collect.feed_document import items_of, parse_feed, read_feed
 from monitor.collect.fetch import MAX_BODY_BYTES, Fetched, Fetcher, fresh_s, unpack
+from monitor.collect.pace import SLOWEST
 from monitor.collect.raw import RawItem
 from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
@@ -33,6 +34,7 @@ class FeedSource:
         self.location = config.location
         self._config = config
         self._fetcher: Fetcher | None = None
+        self.slowest_s = config.slowest_s or SLOWEST * config.interval_s
         self.fresh_s = 0.0
         self._conditions: dict[str, str] = {}
         self._ttl_s = 0.0
@@ -53,10 +55,12 @@ class FeedSource:
     @property
     def memory(self) -> Mapping[str, str]:
         """ETag and Last-Modified of the last whole visit; see `monitor.collect.source.Remembers`."""
-        return dict(self._conditions)
+        return {"location": self.location, **self._conditions}
 
     def remember(self, memory: Mapping[str, str]) -> None:
-        """Take up what an earlier process knew."""
+        """Take up what an earlier process knew of this location."""
+        if memory.get("location") != self.location:
+            return
         self._conditions = {
             condition: memory[condition]
             for condition in _VALIDATORS.values()

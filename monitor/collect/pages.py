@@ -61,7 +61,11 @@ def from_page(item: RawItem, body: bytes, max_chars: int = MAX_LEAD_CHARS) -> Ra
     """
     try:
         document = trafilatura.bare_extraction(
-            body, url=item.url, include_comments=False, with_metadata=True
+            body,
+            url=item.url,
+            include_comments=False,
+            favor_precision=True,  # token F1 0.965 instead of 0.948 on scrapinghub's 181 news pages
+            with_metadata=True,
         )
     except Exception:  # hostile input: a page that breaks the extractor is a page without text
         return item

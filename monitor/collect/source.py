@@ -153,9 +153,14 @@ class Remembers(Protocol):
 
 @runtime_checkable
 class Paced(Protocol):
-    """A source whose publisher says how long what it gave stays good."""
+    """A source that is visited more slowly while another visit would bring nothing."""
+
+    @property
+    def slowest_s(self) -> float:
+        """Longest wait between two visits while it answers."""
+        ...
 
     @property
     def fresh_s(self) -> float:
-        """Seconds after the last visit in which another would bring nothing (TTL, max-age); 0: not said."""
+        """Seconds for which the last answer stays good, as its publisher says; 0: not said."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,10 +11,12 @@ from datetime import datetime, timedelta
 from monitor.clock import Clock, ReplayClock
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
+from monitor.collect.pace import Pace, cadence_s
 from monitor.collect.raw import RawItem
 from monitor.collect.repeats import Repeats
 from monitor.collect.replay_times import ReplayTimes
-from monitor.collect.source import Source, SourceError
+from monitor.collect.source import Paced, Remembers, Source, SourceError
+from monitor.collect.visitors import Piece, Visitors
 from monitor.domain import EPOCH, Article, DeadItem
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics
@@ -22,7 +25,7 @@ from monitor.store import Connection, Store, progress
 from monitor.store import dead as dead_letters
 from monitor.store import visits as stored_visits
 from monitor.store.progress import Progress
-from monitor.store.visits import Visit
+from monitor.store.visits import Visit, Visited
 from monitor.stream.codec import ARTICLE, DEAD
 from monitor.stream.port import Broker, Message
 
@@ -30,18 +33,56 @@ log = logging.getLogger(__name__)
 
 STAGE = "collect"
 CHUNK = 1_000
-TURN = timedelta(seconds=5)  # sources that are due together are handed on together for so long
+PATIENCE_S = 2.0  # sources that are due together are handed on together for so long
+LONGEST_DUE = timedelta(days=1)
 BEAT = timedelta(seconds=1)
 BACKLOG_WAIT_S = 0.05
 
 
 @dataclass(slots=True)
 class Visits:
-    """One source and when to visit it next, in the pipeline's time."""
+    """One source, what is known of its visits, and when the next is due, in the pipeline's time."""
 
     source: Source
     repeats: Repeats = field(default_factory=Repeats)
     due_at: datetime = EPOCH
+    failures: int = 0  # in a row
+    new_at: datetime | None = None  # when it brought something new last
+    cadence_s: float | None = None
+    items: int = 0  # of the visit in hand
+    unusable: int = 0  # of those
+
+    def recall(self, known: Visited, now: datetime) -> None:
+        """Take up what an earlier process left."""
+        if known.due_at is not None:
+            self.due_at = min(known.due_at, now + LONGEST_DUE)
+        self.failures, self.new_at, self.cadence_s = known.failures, known.new_at, known.cadence_s
+        if isinstance(self.source, Remembers) and known.memory:
+            self.source.remember(known.memory)
+
+    def brought(self, new: int, now: datetime) -> None:
+        """Note new items: how often they come."""
+        if not new:
+            return
+        if self.new_at is not None and now > self.new_at:
+            gap_s = (now - self.new_at).total_seconds()
+            self.cadence_s = cadence_s(self.cadence_s, gap_s, new)
+        self.new_at = now
+
+    def wait_s(self, now: datetime, retry_after_s: float, jitter: float) -> float:
+        """Return how long to wait for the next visit."""
+        paced = self.source if isinstance(self.source, Paced) else None
+        cadence = self.cadence_s
+        if cadence is not None and self.new_at is not None:
+            cadence = max(cadence, (now - self.new_at).total_seconds())
+        return Pace(
+            self.source.interval_s,
+            paced.slowest_s if paced else self.source.interval_s,
+            cadence,
+            paced.fresh_s if paced else 0.0,
+            self.failures,
+            retry_after_s,
+        ).wait_s(jitter if paced else 0.0)
 
 
 # Of whose visit, the time a replay ingests it at (else None), and what.
@@ -49,10 +90,11 @@ Taken = tuple[Visits, datetime | None, RawItem | DeadItem]
 
 
 class CollectStage:
-    """Takes a chunk of the visits that are due each turn; waits while classifying is behind.
+    """Takes what visits have brought each turn; waits while classifying is behind.
 
-    What a turn brings is handed on in order of publication, whichever source was asked first: who repeats
-    a story must not come before the story.
+    Sources that are due are visited at once, in threads (`monitor.collect.visitors`); a replay is read here,
+    one item after the other. What a turn brings is handed on in order of publication, whichever source was
+    asked first: who repeats a story must not come before the story.
 
     Parameters
     ----------
@@ -96,7 +138,10 @@ class CollectStage:
         self._visited: Visits | None = None
         self._held: tuple[datetime | None, RawItem | DeadItem] | None = None
         self._beat_at = EPOCH
-        self._ended: list[Visit] = []  # not yet written
+        self._ended: list[tuple[Visits, Visit]] = []  # not yet written
+        self._visitors: Visitors[int] = Visitors()
+        self._random = random.Random(0)  # of jitter
+        self._recalled = False
 
     @property
     def replays(self) -> bool:
@@ -108,7 +153,7 @@ class CollectStage:
         now = self.clock.now()
         if not self.visits:
             return Effects(done=True)
-        taken = self._turn(now)
+        taken = self._replay_turn(now) if self.replays else self._live_turn(now)
         if not taken and self._visited is None and not self._ended:
             return Effects(write=self._beat(now), idle_s=0.2)
         # What was taken together was ingested together: now that it is handed on.
@@ -117,7 +162,7 @@ class CollectStage:
         dead = [item for _, item in read if isinstance(item, DeadItem)]
         new = self._new((visits, item) for visits, item in read if isinstance(item, Article))
         articles = [item for _, items in new for item in items]
-        ended = self._told([(visits.source.name, len(items)) for visits, items in new], now)
+        ended = self._told([(visits, len(items)) for visits, items in new], read, now)
         if not self.replays:
             articles.sort(key=lambda item: item.published_at)
 
@@ -147,29 +192,59 @@ class CollectStage:
         lags = self.broker.lag("classify", ARTICLES).values()
         return sum(lag.records for lag in lags)
 
-    def _turn(self, now: datetime) -> list[Taken]:
-        """Take up to a chunk: of one visit of a replay, else of every source that is due."""
+    def close(self) -> None:
+        """Begin no more visits; those under way are left to the next process."""
+        self._visitors.close()
+        for visits in self.visits:
+            visits.source.close()
+
+    def _live_turn(self, now: datetime) -> list[Taken]:
+        """Begin the visits that are due, and take what those under way have brought."""
+        if not self._recalled:
+            self._recall(now)
+        due = [each for each in self.visits if each.due_at <= now]
+        for visits in sorted(due, key=lambda each: each.due_at):
+            if id(visits) not in self._visitors:
+                visits.items = visits.unusable = 0
+                self._visitors.begin(id(visits), visits.source, now)
+        by_id = {id(each): each for each in self.visits}
         taken: list[Taken] = []
-        until = self.wall.now() + TURN
-        while len(taken) < CHUNK and (self._visited is not None or self._next_visit(now)):
+        for piece in self._visitors.take(CHUNK, PATIENCE_S):
+            visits = by_id[piece.key]
+            taken += [(visits, None, item) for item in piece.items]
+            if piece.ended:
+                self._ended_by(piece, visits, now)
+        return taken
+
+    def _ended_by(self, piece: Piece[int], visits: Visits, now: datetime) -> None:
+        self._end(visits, now, piece.failure, piece.took_s)
+        if piece.failure is not None:
+            self._tell(visits, piece.failure)
+
+    def _recall(self, now: datetime) -> None:
+        with self.store.read() as connection:
+            known = stored_visits.load(connection)
+        for visits in self.visits:
+            if visits.source.name in known and not visits.source.once:
+                visits.recall(known[visits.source.name], now)
+        self._recalled = True
+
+    def _replay_turn(self, now: datetime) -> list[Taken]:
+        """Take up to a chunk of the replay in hand."""
+        taken: list[Taken] = []
+        if self._visited is not None or self._next_visit(now):
             assert self._visited is not None
             self._take(self._visited, now, taken)
-            if self.replays or self.wall.now() >= until:
-                break
         return taken
 
     def _next_visit(self, now: datetime) -> bool:
-        """Begin the next visit that is due."""
-        for visits in self.visits:
-            if visits.due_at <= now or self.replays:
-                self._visited = visits
-                items = visits.source.poll(now)
-                if self.replays:
-                    self._items = ReplayTimes(self.wall.now()).follow(items)
-                else:
-                    self._items = ((None, item) for item in items)
-                return True
-        return False
+        """Begin to read the next replay."""
+        if not self.visits:
+            return False
+        self._visited = self.visits[0]
+        items = self._visited.source.poll(now)
+        self._items = ReplayTimes(self.wall.now()).follow(items)
+        return True
 
     def _take(self, visits: Visits, now: datetime, taken: list[Taken]) -> None:
         """Take items of the visit in hand; ends the visit when there are no more."""
@@ -178,7 +253,7 @@ class CollectStage:
                 entry = self._held or next(self._items, None)
                 self._held = None
                 if entry is None:
-                    self._end(visits, now, "ok")
+                    self._end(visits, now)
                     return
                 at, item = entry
                 if at is not None and isinstance(self.clock, ReplayClock):
@@ -188,10 +263,13 @@ class CollectStage:
                     self.clock.advance_to(at)
                 taken.append((visits, at, item))
         except SourceError as error:
-            self._end(visits, now, "failed", error.retry_after_s, str(error))
-            if visits.source.once:
-                raise ConfigError(str(error)) from error
-            log.warning("source %s: %s", visits.source.name, error)
+            self._end(visits, now, error)
+            self._tell(visits, error)
+
+    def _tell(self, visits: Visits, error: SourceError) -> None:
+        if visits.source.once:
+            raise ConfigError(str(error)) from error
+        log.warning("source %s: %s", visits.source.name, error)
 
     def _read(self, item: RawItem | DeadItem, at: datetime) -> Article | DeadItem:
         return item if isinstance(item, DeadItem) else to_article(item, at, self.rules)
@@ -200,29 +278,61 @@ class CollectStage:
         self,
         visits: Visits,
         now: datetime,
-        outcome: str,
-        retry_after_s: float | None = None,
-        failure: str = "",
+        failure: SourceError | None = None,
+        took_s: float | None = None,
     ) -> None:
-        self.metrics.visits.labels(outcome).inc()
-        self._ended.append(Visit(visits.source.name, now, 0, failure))
+        self.metrics.visits.labels("ok" if failure is None else failure.kind.value).inc()
+        if took_s is not None:
+            self.metrics.visit_seconds.observe(took_s)
+        visits.failures = 0 if failure is None else visits.failures + 1
         self._items = iter(())
+        self._visited = None
         if visits.source.once:
             visits.source.close()
             self.visits.remove(visits)
-        wait_s = max(visits.source.interval_s, retry_after_s or 0.0)
+        retry_after_s = (failure.retry_after_s or 0.0) if failure is not None else 0.0
+        wait_s = visits.wait_s(now, retry_after_s, self._random.uniform(-1, 1))
         visits.due_at = now + timedelta(seconds=wait_s)
-        self._visited = None
+        memory = visits.source.memory if isinstance(visits.source, Remembers) else None
+        visit = Visit(
+            source=visits.source.name,
+            at=now,
+            new=0,
+            failure="" if failure is None else str(failure),
+            kind="" if failure is None else failure.kind.value,
+            took_s=took_s,
+            due_at=visits.due_at,
+            memory=memory,
+        )
+        self._ended.append((visits, visit))
 
-    def _told(self, new: Sequence[tuple[str, int]], now: datetime) -> list[Visit]:
+    def _told(
+        self,
+        brought: Sequence[tuple[Visits, int]],
+        read: Sequence[tuple[Visits, Article | DeadItem]],
+        now: datetime,
+    ) -> list[Visit]:
         """Return the visits that ended since the last write, with what their sources brought in this turn."""
-        brought = dict(new)
-        ended = {visit.source: visit for visit in self._ended}
-        for name, count in brought.items():
-            if count and name not in ended:  # in the middle of a long visit
-                ended[name] = Visit(name, now, count)
+        for visits, item in read:
+            visits.items += 1
+            visits.unusable += isinstance(item, DeadItem)
+        new: dict[str, int] = {}
+        for visits, count in brought:
+            visits.brought(count, now)
+            new[visits.source.name] = count
+        ended = {
+            visit.source: replace(
+                visit,
+                new=new.pop(visit.source, 0),
+                items=visits.items,
+                unusable=visits.unusable,
+                cadence_s=visits.cadence_s,
+            )
+            for visits, visit in self._ended
+        }
         self._ended.clear()
-        return [replace(visit, new=brought.get(name, 0)) for name, visit in ended.items()]
+        # Others are in the middle of a long visit.
+        return [*ended.values(), *(Visit(name, now, count) for name, count in new.items() if count)]
 
     @staticmethod
     def _new(read: Iterable[tuple[Visits, Article]]) -> list[tuple[Visits, list[Article]]]:

@@ -547,6 +547,13 @@ visits = Table(
     Column("new_us", BigInteger),  # the last that brought something new
     Column("failures", Integer, nullable=False),  # in a row, up to the last
     Column("failure", Text, nullable=False),  # why the last failed; empty where it did not
+    Column("kind", String(20)),  # of that failure
+    Column("took_s", Float),  # the last
+    Column("items", Integer),  # that it brought, new or not
+    Column("unusable", Integer),  # of those
+    Column("due_us", BigInteger),  # the next
+    Column("cadence_s", Float),  # from one new item to the next
+    Column("memory", Text),  # what the next visit begins with, as JSON
 )
 
 # What each person follows on their own page.

@@ -277,12 +277,13 @@ def test_not_modified_for_ever(server: Hostile) -> None:
         b"", "304 Not Modified", ETag='"1"', Cache_Control="max-age=900"
     )
     source = FeedSource(SourceConfig("f", "feed", server.url + "/feed"))
-    source.remember({"If-None-Match": '"1"', "X-Evil": "no"})
+    memory = {"location": source.location, "If-None-Match": '"1"'}
+    source.remember({**memory, "X-Evil": "no"})
     for _ in range(3):
         assert list(source.poll(NOW)) == []
     assert server.asked[0].headers["if-none-match"] == '"1"'
     assert all("x-evil" not in asked.headers for asked in server.asked)
-    assert source.fresh_s == 900 and source.memory == {"If-None-Match": '"1"'}
+    assert source.fresh_s == 900 and source.memory == memory
 
 
 def test_the_same_items_with_new_guids_are_repeats(server: Hostile) -> None:
