@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import theme
+from dashboards.grids import ROW, height
 from monitor.alert import explain
 
 
@@ -39,8 +40,8 @@ def events_grid(rows: pd.DataFrame, *, key: str) -> None:
         styled,
         key=key,
         hide_index=True,
-        height=min(31 * len(rows) + 38, 360),
-        row_height=31,
+        height=height(rows, 360),
+        row_height=ROW,
         column_config={
             "Seen": columns.TextColumn(width=64),
             "Company": columns.TextColumn(width=160),
@@ -67,8 +68,8 @@ def windows_grid(rows: pd.DataFrame, *, key: str) -> None:
         shown.rename(columns=WINDOWS),
         key=key,
         hide_index=True,
-        height=31 * len(rows) + 38,
-        row_height=31,
+        height=height(rows),
+        row_height=ROW,
         placeholder="no data",
     )
 
@@ -113,8 +114,8 @@ def backtest_alerts_grid(rows: pd.DataFrame, *, tone: str, key: str) -> None:
         styled,
         key=key,
         hide_index=True,
-        height=min(31 * len(rows) + 38, 420),
-        row_height=31,
+        height=height(rows, 420),
+        row_height=ROW,
         column_config={
             "Severity": columns.TextColumn(width=84),
             "Alert": columns.TextColumn(),

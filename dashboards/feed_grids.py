@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.feeds import BAD, GOOD, MIND, Source
+from dashboards.grids import ROW, height
 from monitor.alert import explain
 
 COLOURS = {
@@ -48,8 +49,8 @@ def sources_grid(found: Sequence[Source], now: datetime, *, tone: str, key: str)
         styled,
         key=key,
         hide_index=True,
-        height=min(31 * len(shown) + 38, 480),
-        row_height=31,
+        height=height(shown, 480),
+        row_height=ROW,
         column_config={
             "State": columns.TextColumn(width=62),
             "Source": columns.TextColumn(width=170),
@@ -71,8 +72,8 @@ def letters_grid(rows: pd.DataFrame, *, key: str) -> None:
         rows.rename(columns=lambda name: name.replace("_at", "").capitalize()),
         key=key,
         hide_index=True,
-        height=min(31 * len(rows) + 38, 300),
-        row_height=31,
+        height=height(rows, 300),
+        row_height=ROW,
         column_config={
             "Failed": columns.DatetimeColumn(width=112, format="D MMM HH:mm", timezone="UTC"),
             "Stage": columns.TextColumn(width=84),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,8 @@ from dashboards import theme, words
 from monitor.alert import explain
 from monitor.domain import AlertState
 
+ROW, TALL_ROW, WRAPPED_ROW = 31, 33, 62  # heights in pixels
+HEAD = 38  # of the names of columns, with the border
 UNUSUAL_Z = 3.0  # from here on a volume is set in bold
 DATE_NOTES = {"future": "date in the future", "stale": "old news", "missing": "no date given"}
 STATES = {
@@ -31,6 +33,18 @@ def safe_link(url: object) -> str | None:
     """
     text = url if isinstance(url, str) else ""
     return text if text.lower().startswith(("http://", "https://")) else None
+
+
+def height(rows: Sized, most: int | None = None, row: int = ROW) -> int:
+    """Return how many pixels a table of these rows needs, and ``most`` where it is to scroll then.
+
+    Examples
+    --------
+    >>> height([1, 2]), height([1, 2], 90), height([1], 420, TALL_ROW)
+    (100, 90, 71)
+    """
+    needed = row * len(rows) + HEAD
+    return needed if most is None else min(most, needed)
 
 
 def watch_grid(
@@ -78,7 +92,7 @@ def watch_grid(
         key=key,
         hide_index=True,
         height=338,
-        row_height=31,
+        row_height=ROW,
         placeholder="no data",
         on_select=on_select,
         selection_mode="single-row",
@@ -108,7 +122,7 @@ def items_grid(
     key: str,
     topic: bool = True,
     extra: Mapping[str, Sequence[object]] | None = None,
-    height: int = 420,
+    most: int = 420,
     on_select: Callable[[], None] | None = None,
 ) -> None:
     """Draw items; `rows` as `monitor.store.pages.items`.
@@ -121,8 +135,8 @@ def items_grid(
         Further columns of text, by name; they stand before the publisher.
     on_select
         Called when a row is chosen; without it none can be.
-    height
-        At most so many pixels.
+    most
+        At most so many pixels high.
     """
     scores = rows["score"].tolist()
     towards = rows["towards_score"].tolist() if "towards_score" in rows else None
@@ -164,8 +178,8 @@ def items_grid(
         styled,
         key=key,
         hide_index=True,
-        height=min(height, 31 * len(rows) + 38),
-        row_height=31,
+        height=height(rows, most),
+        row_height=ROW,
         placeholder="",
         column_config={
             "Published": columns.DatetimeColumn(width=104, format="D MMM HH:mm", timezone="UTC"),
@@ -220,8 +234,8 @@ def alerts_grid(
         styled,
         key=key,
         hide_index=True,
-        height=min(640, 33 * len(rows) + 38),
-        row_height=33,
+        height=height(rows, 640, TALL_ROW),
+        row_height=TALL_ROW,
         on_select=on_select or "rerun",
         selection_mode="single-row" if on_select else "multi-row",
         column_config={
@@ -258,8 +272,8 @@ def evidence_grid(rows: pd.DataFrame, *, key: str) -> None:
         styled,
         key=key,
         hide_index=True,
-        height=min(62 * len(rows) + 38, 348),
-        row_height=62,
+        height=height(rows, 348, WRAPPED_ROW),
+        row_height=WRAPPED_ROW,
         placeholder="",
         column_config={
             "Published": columns.DatetimeColumn(width=92, format="D MMM HH:mm", timezone="UTC"),

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import theme
-from dashboards.grids import read_score, safe_link
+from dashboards.grids import ROW, height, read_score, safe_link
 from monitor.alert import explain
 
 
@@ -41,8 +41,8 @@ def related_grid(rows: pd.DataFrame, *, tone: str, key: str, on_select: Callable
         styled,
         key=key,
         hide_index=True,
-        height=min(31 * len(rows) + 38, 176),
-        row_height=31,
+        height=height(rows, 176),
+        row_height=ROW,
         placeholder="no data",
         on_select=on_select,
         selection_mode="single-row",
@@ -79,8 +79,8 @@ def reports_grid(rows: pd.DataFrame, *, key: str) -> None:
         styled,
         key=key,
         hide_index=True,
-        height=min(31 * len(rows) + 38, 350),
-        row_height=31,
+        height=height(rows, 350),
+        row_height=ROW,
         placeholder="",
         column_config={
             "Published": columns.DatetimeColumn(width=94, format="D MMM HH:mm", timezone="UTC"),

@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboards import data, stories, story_charts, subjects
 from dashboards.pages import cards, frame, tiles, trend
-from dashboards.pages.picking import picked
 from dashboards.story_grids import related_grid
 from monitor.domain import Dimension
 from monitor.stories.report import gravest_first
@@ -27,17 +26,12 @@ def page() -> None:
 def _draw(url: str) -> None:
     frame.strip(url, "Company")
     frame.stopped(url)
-    with st.container(key="panel-subject"):
-        title, picker, ranges = st.columns(
-            [1.6, 1.2, 0.8], gap="small", vertical_alignment="center"
-        )
-        with picker:
-            known = data.names(url)
-            key = picked("company", "Company", list(known), lambda at: known.get(at, at))
-        with ranges:
-            chosen = trend.ranges()
-        with title:
-            _title(url, key)
+    known = data.names(url)
+    key, chosen = trend.head(
+        *("company", "Company", list(known)),
+        said=lambda at: known.get(at, at),
+        title=lambda at: _title(url, at),
+    )
     if key is None:
         return
     _coverage(url, key)

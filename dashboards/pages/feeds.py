@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import data, feeds
+from dashboards import data, feeds, visitor
 from dashboards.feed_grids import letters_grid, sources_grid
 from dashboards.feeds import BAD, GOOD, MIND
 from dashboards.pages import frame
@@ -23,6 +23,7 @@ def _draw(url: str) -> None:
     found = feeds.sources(url)
     letters = feeds.dead_letters(url)
     _tiles(url, found, len(letters))
+    operates = visitor.may("act")
     with st.container(key="panel-sources"):
         st.subheader(f"Sources · {len(found)}", anchor=False)
         if found:
@@ -38,6 +39,8 @@ def _draw(url: str) -> None:
         st.subheader("What could not be used", anchor=False)
         if letters.empty:
             frame.note("Nothing waits: every item that came could be used, or was dealt with.")
+        elif not operates:
+            frame.note("What waits is shown to analysts and admins: it is not cleaned of anything.")
         else:
             letters_grid(letters, key="letters")
             frame.note(

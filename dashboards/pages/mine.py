@@ -55,7 +55,7 @@ def _draw(url: str) -> None:
             "Matters": [f"{each.relevance:.2f}" for each in ranked],
             "Why": [each.why for each in ranked],
         }
-        items_grid(rows, known, key="mine-items", topic=False, extra=extra, height=700)
+        items_grid(rows, known, key="mine-items", topic=False, extra=extra, most=700)
         with st.container(key="mine-meta"):
             st.text(
                 "Matters = (followed + tone + event + your verdicts) × freshness, halved every 24 h; "

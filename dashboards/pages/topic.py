@@ -6,7 +6,6 @@ import streamlit as st
 
 from dashboards import data, subjects
 from dashboards.pages import cards, frame, tiles, trend
-from dashboards.pages.picking import picked
 from monitor.domain import Dimension
 
 ITEMS = 60
@@ -21,17 +20,8 @@ def page() -> None:
 def _draw(url: str) -> None:
     frame.strip(url, "Topic")
     frame.stopped(url)
-    with st.container(key="panel-subject"):
-        title, picker, ranges = st.columns(
-            [1.6, 1.2, 0.8], gap="small", vertical_alignment="center"
-        )
-        with picker:
-            topics = data.topics(url)
-            key = picked("topic", "Topic", topics, lambda at: at)
-        with ranges:
-            chosen = trend.ranges()
-        with title, st.container(key="alert-title"):
-            st.text("No such topic" if key is None else key)
+    topics = data.topics(url)
+    key, chosen = trend.head("topic", "Topic", topics, said=str, title=_title)
     if key is None:
         frame.note(
             "No item of a topic in the last 30 days."
@@ -58,6 +48,11 @@ def _draw(url: str) -> None:
     with right, st.container(key="panel-alerts", height=480, border=False, gap="small"):
         none = "No alert on this topic, or with an item of it as evidence, in 30 days."
         cards.alerts(alerts, data.now(url), none)
+
+
+def _title(key: str | None) -> None:
+    with st.container(key="alert-title"):
+        st.text("No such topic" if key is None else key)
 
 
 def _drivers(url: str, key: str, hours: int, chosen: str) -> None:

@@ -5,11 +5,14 @@ What only shows is drawn once for all who look at it: Streamlit keeps what a cac
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import streamlit as st
 
 from dashboards import charts, data, subjects
 from dashboards.grids import items_grid
 from dashboards.pages import cards, frame
+from dashboards.pages.picking import picked
 from monitor.domain import Dimension
 
 RANGES = {"24 h": 24, "7 d": 168, "30 d": 720}
@@ -27,6 +30,32 @@ def ranges(key: str = "range") -> str:
         label_visibility="collapsed",
     )
     return chosen or USUAL_RANGE
+
+
+def head(
+    parameter: str,
+    label: str,
+    options: Sequence[str],
+    *,
+    said: Callable[[str], str],
+    title: Callable[[str | None], None],
+) -> tuple[str | None, str]:
+    """Draw the head of a subject's page: its title, the list to choose another from, the range.
+
+    Returns
+    -------
+    tuple
+        What is chosen, as `dashboards.pages.picking.picked`, and the name of the range.
+    """
+    with st.container(key="panel-subject"):
+        named, picker, right = st.columns([1.6, 1.2, 0.8], gap="small", vertical_alignment="center")
+        with picker:
+            key = picked(parameter, label, options, said)
+        with right:
+            chosen = ranges()
+        with named:
+            title(key)
+    return key, chosen
 
 
 def draw(url: str, dimension: Dimension, key: str, chosen: str, *, onward: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 
-from monitor.api.asking import Admin, Opened, Reader, Work
+from monitor.api.asking import Actor, Admin, Opened, Reader, Work
 from monitor.api.cursors import cursor, place
 from monitor.api.news import Cursor, Filter, Limit
 from monitor.api.shapes import ArticleOut, AuditOut, DeadOut, Me, Page, Question, Texts
@@ -78,7 +78,7 @@ def models(_: Reader, store: Opened) -> dict[str, Any]:
 
 @service.get("/dead-letters")
 def dead_letters(
-    _: Reader,
+    _: Actor,
     store: Opened,
     state: States = None,
     stage: Filter = None,

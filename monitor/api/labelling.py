@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +21,7 @@ from monitor.relabel.agreement import accuracies, agreements
 from monitor.relabel.answers import answer
 from monitor.relabel.candidates import load, queue
 from monitor.relabel.heads import Question, heads_of
+from monitor.relabel.plain import agreement_table, gold_rows
 from monitor.relabel.standing import gold
 from monitor.store import articles, labels
 from monitor.store.clock import time_of
@@ -82,15 +82,7 @@ def gold_labels(
     """The label that counts of each item: an adjudicator's, a known answer, or the annotators'."""
     with store.read() as connection:
         events = labels.events(connection, head=head)
-    return [
-        {
-            **dict(zip(("article_id", "revision", "head", "company_id"), key, strict=True)),
-            "value": each.value,
-            "basis": each.basis.value,
-            "who": list(each.who),
-        }
-        for key, each in gold(events, least).items()
-    ]
+    return gold_rows(gold(events, least).values())
 
 
 @labelling.get("/labels/agreement")
@@ -98,14 +90,7 @@ def agreement(_: Reader, store: Opened) -> dict[str, Any]:
     """How far annotators agree beyond chance, by head, and how often each is right on known items."""
     with store.read() as connection:
         events = labels.events(connection)
-    heads = [
-        {
-            **{name: value for name, value in asdict(each).items() if name != "kappa"},
-            "kappa": [{"who": list(pair), "kappa": k} for pair, k in each.kappa.items()],
-        }
-        for each in agreements(events)
-    ]
-    return {"heads": heads, "people": [asdict(each) for each in accuracies(events)]}
+    return agreement_table(agreements(events), accuracies(events))
 
 
 @labelling.post("/labels", status_code=201)

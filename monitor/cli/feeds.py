@@ -1,4 +1,4 @@
-"""``feeds``: what is read, lists of feeds in and out, and feeds to begin with."""
+"""``feeds``: what is read and how it is, lists of feeds in and out, and feeds to begin with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 feeds_app = typer.Typer(
     name="feeds",
-    help="Sources: list, import and export, feeds to begin with.",
+    help="Sources: list, check, import and export, feeds to begin with.",
     no_args_is_help=True,
 )
 
@@ -50,6 +50,73 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             f"{believed:g}\t{source.location or '-'}"
         )
     typer.echo(f"{len(rows)} sources")
+
+
+@feeds_app.command()
+def check(
+    place: Annotated[
+        str, typer.Argument(help="Address or path; or the name of a source in the settings.")
+    ],
+    kind: Annotated[str, typer.Option(help="Kind of source; see the reference.")] = "feed",
+    articles: Annotated[
+        bool, typer.Option("--articles", help="Also fetch the page of each item for its text.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Visit a source once, and say what it gives and what is wrong with it. Nothing is kept.
+
+    Exits with 1 when there is nothing to read.
+    """
+    with told():
+        from monitor.alert.explain import span
+        from monitor.clock import SystemClock
+        from monitor.collect.checkup import check as visit
+        from monitor.collect.source import SourceConfig
+        from monitor.collect.sources import open_source, options_of
+
+        settings = settings_of(config, None)
+        named = {source.name: source for source in settings.sources}
+        if place in named:
+            wanted = named[place].config()
+        else:
+            wanted = SourceConfig("check", kind, place, articles=articles, options=options_of(kind))
+        source = open_source(wanted)
+        try:
+            found = visit(source, settings.dates.rules(), SystemClock().now())
+        finally:
+            source.close()
+    if as_json:
+        rows = {
+            "good": found.good,
+            "took_s": round(found.took_s, 3),
+            "items": len(found.articles),
+            "repeats": found.repeats,
+            "unusable": dict(found.dead),
+            "languages": dict(found.languages),
+            "newest_at": found.newest_at.isoformat() if found.newest_at else None,
+            "oldest_at": found.oldest_at.isoformat() if found.oldest_at else None,
+            "cadence_s": found.cadence.total_seconds() if found.cadence else None,
+            "troubles": list(found.troubles),
+            "titles": [article.title for article in found.articles[:5]],
+        }
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        raise typer.Exit(0 if found.good else 1)
+    if found.failure is None:
+        languages = ", ".join(f"{name} {count}" for name, count in found.languages.most_common())
+        typer.echo(f"{len(found.articles)} items in {found.took_s:.1f} s; {languages or '-'}")
+    if found.newest_at and found.oldest_at:
+        every = f", one every {span(found.cadence)}" if found.cadence else ""
+        typer.echo(
+            f"{found.oldest_at:%Y-%m-%d %H:%M} to {found.newest_at:%Y-%m-%d %H:%M} UTC{every}"
+        )
+    for article in found.articles[:5]:
+        typer.echo(f"    {article.published_at:%m-%d %H:%M}  {article.publisher}  {article.title}")
+    for trouble in found.troubles:
+        typer.echo(f"- {trouble}")
+    if not found.troubles:
+        typer.echo("nothing is wrong with it")
+    raise typer.Exit(0 if found.good else 1)
 
 
 @feeds_app.command("import")

@@ -204,29 +204,15 @@ def agreement(
 ) -> None:
     """Print how far annotators agree (Cohen's kappa, Krippendorff's alpha), and how often they are right."""
     from monitor.relabel.agreement import accuracies, agreements
+    from monitor.relabel.plain import agreement_table
     from monitor.store import Store
 
     with closing(Store(settings_of(config, db).store.url)) as store:
         events = events_of(store, None, None)
     found, people = agreements(events), accuracies(events)
     if as_json:
-        heads = [
-            {
-                "head": each.head,
-                "labelled": each.labelled,
-                "double": each.double,
-                "alike": each.alike,
-                "alpha": each.alpha,
-                "kappa": [{"who": list(pair), "kappa": k} for pair, k in each.kappa.items()],
-                "disputed": each.disputed,
-            }
-            for each in found
-        ]
-        known = [
-            {"who": p.who, "checked": p.checked, "right": p.right, "low": p.low, "high": p.high}
-            for p in people
-        ]
-        typer.echo(json.dumps({"heads": heads, "people": known}, ensure_ascii=False, indent=1))
+        table = agreement_table(found, people)
+        typer.echo(json.dumps(table, ensure_ascii=False, indent=1))
         return
     for each in found:
         typer.echo(
@@ -254,24 +240,13 @@ def gold(
 ) -> None:
     """List the label that counts of each item: an adjudicator's, a known answer, or the annotators'."""
     from monitor.relabel import standing
+    from monitor.relabel.plain import gold_rows
     from monitor.store import Store
 
     with closing(Store(settings_of(config, db).store.url)) as store:
         found = standing.gold(events_of(store, head, None), least).values()
     if as_json:
-        rows = [
-            {
-                "article_id": each.question[0],
-                "revision": each.question[1],
-                "head": each.question[2],
-                "company_id": each.question[3],
-                "value": each.value,
-                "basis": each.basis.value,
-                "who": list(each.who),
-            }
-            for each in found
-        ]
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(gold_rows(found), ensure_ascii=False, indent=1))
         return
     for each in found:
         article_id, _, name, company = each.question
