@@ -143,9 +143,7 @@ def _troubles(found: Checkup, source: Source, now: datetime) -> list[str]:
         told.append(f"{found.repeats} items come twice in one answer")
     if found.took_s > SLOW_S:
         told.append(f"it takes {found.took_s:.0f} s to answer")
-    if isinstance(source, Remembers) and source.location.startswith("http"):
-        if not VALIDATORS & source.memory.keys():
-            told.append(
-                "it sends neither ETag nor Last-Modified: every visit reads all of it again"
-            )
+    memory = source.memory if isinstance(source, Remembers) else {}
+    if memory.get("location", "").startswith("http") and not VALIDATORS & memory.keys():
+        told.append("it sends neither ETag nor Last-Modified: every visit reads all of it again")
     return told
