@@ -144,4 +144,4 @@ def _answer(url: str, found: Found, among: str) -> None:
     if any(each is not None for each in found.alike):
         extra = {"Alike": ["" if each is None else f"{each:.2f}" for each in found.alike]}
     names = data.names(url)
-    items_grid(found.rows, names, key=widget, extra=extra, height=640, on_select=more)
+    items_grid(found.rows, names, key=widget, extra=extra, most=640, on_select=more)

@@ -76,7 +76,8 @@ class Checkup:
         dated = self._dates()
         if len(dated) < 3:
             return None
-        return median(after - before for before, after in pairwise(dated))
+        gaps_s = [(after - before).total_seconds() for before, after in pairwise(dated)]
+        return timedelta(seconds=median(gaps_s))
 
     def _dates(self) -> list[datetime]:
         return sorted(
