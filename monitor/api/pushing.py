@@ -37,7 +37,7 @@ async def push(
     store: Opened,
     work: Work,
     request: Request,
-    name: Annotated[str, PathPart(max_length=200)],
+    name: Annotated[str, PathPart(max_length=200, pattern=r"^[^/\x00-\x1f\x7f]+$")],
 ) -> Taken:
     """Bring items to a source of kind `push`, at most 100 and 4 MiB at once.
 
