@@ -44,6 +44,9 @@ def is_right(password: str, stored: str | None) -> bool:
         return False
 
 
-def one_time() -> str:
+def one_time(name: str) -> str:
     """Return a password to be given to somebody: 20 letters and digits that are not mistaken (116 bits)."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(20))
+    while True:
+        drawn = "".join(secrets.choice(_LETTERS) for _ in range(20))
+        if name.casefold() not in drawn.casefold():  # a name of one letter often is
+            return drawn

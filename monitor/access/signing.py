@@ -123,7 +123,7 @@ def invite(connection: Connection, name: str, role: Role, by: str, now: datetime
     """
     if not is_name(name):
         raise ConfigError(f"{name!r} is no name: letters, digits, and . _ - @, at most 60")
-    password = passwords.one_time()
+    password = passwords.one_time(name)
     person = Person(name, role, must_change=True)
     if not people.add(connection, person, passwords.hashed(password, name), by, now):
         raise ConfigError(f"there is somebody called {name} already")
@@ -135,7 +135,7 @@ def first_admin(store: Store, now: datetime) -> str | None:
     with store.read() as connection:
         if people.is_anybody(connection):
             return None
-    password = passwords.one_time()
+    password = passwords.one_time(FIRST)
     hashed = passwords.hashed(password, FIRST)
     person = Person(FIRST, Role.ADMIN, must_change=True)
     with store.write() as connection:  # of two processes that start at once, one adds

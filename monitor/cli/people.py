@@ -131,7 +131,7 @@ def password(
     from monitor.store import people
     from monitor.store.clock import time_of
 
-    secret = passwords.one_time()
+    secret = passwords.one_time(name)
     hashed = passwords.hashed(secret, name)
     with _store(config, db) as store, store.write() as connection:
         now = time_of(store)

@@ -49,10 +49,12 @@ class Pace:
 
         Examples
         --------
-        >>> Pace(300, 1200).wait_s(), Pace(300, 1200, cadence_s=1800).wait_s()
+        >>> Pace(300.0, 1200.0).wait_s(), Pace(300.0, 1200.0, cadence_s=1800.0).wait_s()
         (300.0, 900.0)
-        >>> Pace(300, 1200, failures=3).wait_s(), Pace(300, 1200, failures=1, retry_after_s=7200).wait_s()
-        (1200.0, 7200.0)
+        >>> Pace(300.0, 1200.0, failures=3).wait_s()
+        1200.0
+        >>> Pace(300.0, 1200.0, failures=1, retry_after_s=7200.0).wait_s()
+        7200.0
         """
         least = max(self.interval_s, self.retry_after_s)
         if self.failures:

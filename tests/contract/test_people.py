@@ -185,3 +185,9 @@ def test_everything_about_people_is_in_the_audit(store: Store, password: str) ->
 def test_a_name_is_plain(store: Store, name: str) -> None:
     with store.write() as connection, pytest.raises(ConfigError, match="no name"):
         invite(connection, name, Role.VIEWER, "root", T0)
+
+
+def test_a_one_time_password_never_holds_the_name_it_is_for() -> None:
+    for _ in range(50):
+        drawn = passwords.one_time("a")
+        assert "a" not in drawn.casefold() and passwords.hashed(drawn, "a")

@@ -49,7 +49,7 @@ def test_what_is_wrong_is_said_in_words(tmp_path: Path) -> None:
         item("Bank fails", None, "https://a.example/1"),
         item("Old news of the bank", 24 * 40, "https://a.example/2", text=""),
         item("Tomorrow's news", -48, "https://a.example/3", text=""),
-        item("", 1, "https://a.example/4"),
+        item("", 1, "https://a.example/4", text=""),
     ]
     said = check(feed(tmp_path, *bad))
     for trouble in (
@@ -66,7 +66,7 @@ def test_what_is_wrong_is_said_in_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("<html><body>Page not found</body></html>", "not a feed"), ("", "")],
+    [("<html><body>Page not found</body></html>", "it is a web page"), ("", "")],
 )
 def test_nothing_to_read_is_an_error_with_its_reason(
     tmp_path: Path, content: str, said: str
