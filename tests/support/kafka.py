@@ -85,8 +85,15 @@ class KafkaServer:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop it without closing a connection, as a long pause or a lost network does."""
+        """Stop it without closing a connection, as a long pause or a lost network does.
+
+        Returns when all its threads stand: until then one of them may still answer.
+        """
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        threads = Path(f"/proc/{self._process.pid}/task")
+        while threads.exists() and any(_runs(thread) for thread in threads.iterdir()):
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
@@ -206,3 +213,11 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _runs(thread: Path) -> bool:
+    """Whether a thread of a process is not stopped; one that has ended is."""
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] not in "TtZX"
+    except OSError:
+        return False
