@@ -6,6 +6,7 @@ import html
 import math
 import secrets
 from datetime import timedelta
+from functools import cache
 from typing import Literal
 from urllib.parse import parse_qs, urlencode
 
@@ -138,9 +139,11 @@ async def password(request: Request) -> Response:
     visitor: Visitor = request.state.visitor
     form = await _form(request)
     if not _meant(visitor, form):
-        return _account_page(visitor, "That form was too old. Try again.", 403)
+        return await run_in_threadpool(
+            _account_page, visitor, "That form was too old. Try again.", 403
+        )
     if form.get("new") != form.get("again"):
-        return _account_page(visitor, "The two new passwords differ.", 400)
+        return await run_in_threadpool(_account_page, visitor, "The two new passwords differ.", 400)
 
     def change() -> None:
         with desk.opened(desk.current().store_url) as store:
@@ -150,7 +153,7 @@ async def password(request: Request) -> Response:
     try:
         await run_in_threadpool(change)
     except ConfigError as error:
-        return _account_page(visitor, _sentence(error), 400)
+        return await run_in_threadpool(_account_page, visitor, _sentence(error), 400)
     return _gone("/login")
 
 
@@ -158,7 +161,9 @@ async def sign_out(request: Request) -> Response:
     """End the session of this browser."""
     visitor: Visitor = request.state.visitor
     if not _meant(visitor, await _form(request)):
-        return _account_page(visitor, "That form was too old. Try again.", 403)
+        return await run_in_threadpool(
+            _account_page, visitor, "That form was too old. Try again.", 403
+        )
 
     def close() -> None:
         with desk.opened(desk.current().store_url) as store, store.write() as connection:
@@ -184,13 +189,14 @@ def _sign_in(name: str, password: str, address: str) -> SignedIn | Refused:
         return signing.sign_in(store, name, password, address, time_of(store), _lasts())
 
 
-_providers: dict[Client, Provider] = {}
-
-
 def _provider(settings: OidcSettings) -> Provider:
-    """Return this process's one `Provider`: it keeps documents and keys."""
-    client = Client(settings.issuer, settings.client_id, settings.secret(), settings.scopes)
-    return _providers.setdefault(client, Provider(client))
+    """Return this process's one `Provider`: it keeps documents, keys and connections."""
+    return _provider_of(
+        Client(settings.issuer, settings.client_id, settings.secret(), settings.scopes)
+    )
+
+
+_provider_of = cache(Provider)
 
 
 def _redirect_uri(request: Request, settings: OidcSettings) -> str:

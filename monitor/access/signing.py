@@ -52,13 +52,20 @@ def sign_in(
         stored = people.password_of(connection, name)
     if not passwords.is_right(password, stored):
         return Refused(timedelta())
-    secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     with store.write() as connection:
         person = people.get(connection, name)
         if person is None or person.disabled:  # since then
             return Refused(timedelta())
         people.forgive(connection, [key for key, _ in keys])
-        people.open_session(connection, secret, csrf, name, now, lasts)
+        return open_session(connection, person, now, lasts)
+
+
+def open_session(
+    connection: Connection, person: Person, now: datetime, lasts: timedelta
+) -> SignedIn:
+    """Sign somebody in, whoever vouched for them."""
+    secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    people.open_session(connection, secret, csrf, person.name, now, lasts)
     return SignedIn(person, secret)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -60,13 +59,11 @@ def sign_in(
     """
     _check_domain(claims, rules)
     role = role_of(claims, rules)
-    secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     with store.write() as connection:
         person = _person(connection, issuer, str(claims["sub"]), claims, role, rules, now)
         if person.disabled:
             raise SsoError(f"your account here, {person.name}, is disabled; ask an administrator")
-        people.open_session(connection, secret, csrf, person.name, now, lasts)
-    return SignedIn(person, secret)
+        return signing.open_session(connection, person, now, lasts)
 
 
 def role_of(claims: Mapping[str, Any], rules: Rules) -> Role:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
+from monitor.collect.fetch import VALIDATORS
 from monitor.collect.repeats import Repeats
 from monitor.collect.source import Remembers, Source, SourceError
 from monitor.domain import Article, DateStatus, DeadItem
@@ -20,7 +21,6 @@ MAX_ITEMS = 5_000
 OLD = timedelta(days=7)
 SLOW_S = 10.0
 MANY = 0.2  # a share of the items that is worth a word
-VALIDATORS = frozenset({"If-None-Match", "If-Modified-Since"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,7 @@ def check(source: Source, rules: DateRules, now: datetime) -> Checkup:
     took_s = time.monotonic() - began
     fresh = Repeats().fresh(articles)
     found = Checkup(took_s, fresh, dead, len(articles) - len(fresh), (), failure)
-    return Checkup(
-        took_s, fresh, dead, found.repeats, tuple(_troubles(found, source, now)), failure
-    )
+    return replace(found, troubles=tuple(_troubles(found, source, now)))
 
 
 def _troubles(found: Checkup, source: Source, now: datetime) -> list[str]:
@@ -145,6 +143,8 @@ def _troubles(found: Checkup, source: Source, now: datetime) -> list[str]:
     if found.took_s > SLOW_S:
         told.append(f"it takes {found.took_s:.0f} s to answer")
     memory = source.memory if isinstance(source, Remembers) else {}
-    if memory.get("location", "").startswith("http") and not VALIDATORS & memory.keys():
+    if memory.get("location", "").startswith("http") and memory.keys().isdisjoint(
+        VALIDATORS.values()
+    ):
         told.append("it sends neither ETag nor Last-Modified: every visit reads all of it again")
     return told

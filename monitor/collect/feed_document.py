@@ -10,13 +10,11 @@ from monitor.collect.articles import dead_item
 from monitor.collect.encodings import to_text
 from monitor.collect.feed_json import read_json
 from monitor.collect.feed_xml import Entry, Feed, NotAFeed, read_xml
-from monitor.collect.html_text import text_of_html
+from monitor.collect.html_text import beginning
 from monitor.collect.raw import RawItem
 from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.collect.urls import canonical_url, domain_of
 from monitor.domain import DeadItem, DeadReason
-
-TITLE_FROM_SUMMARY_CHARS = 120
 
 
 def parse_feed(data: bytes, origin: str, base_url: str | None, content_type: str = "") -> Feed:
@@ -72,7 +70,7 @@ def _item(
     return RawItem(
         source=config.name,
         origin=origin,
-        title=entry.title or _beginning(entry.summary),
+        title=entry.title or beginning(entry.summary),
         summary=entry.summary,
         url=_joined(base_url, entry.link) or None,
         guid=entry.guid or None,
@@ -87,11 +85,3 @@ def _joined(base_url: str | None, link: str) -> str:
         return urljoin(base_url, link) if base_url and link else link
     except ValueError:
         return ""
-
-
-def _beginning(summary: str) -> str:
-    text = text_of_html(summary)
-    if len(text) <= TITLE_FROM_SUMMARY_CHARS:
-        return text
-    space = text.rfind(" ", TITLE_FROM_SUMMARY_CHARS // 2, TITLE_FROM_SUMMARY_CHARS)
-    return text[: space if space > 0 else TITLE_FROM_SUMMARY_CHARS].rstrip() + "…"

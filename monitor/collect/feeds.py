@@ -8,15 +8,13 @@ from pathlib import Path
 
 from monitor.collect.articles import dead_item
 from monitor.collect.feed_document import items_of, parse_feed, read_feed
-from monitor.collect.fetch import MAX_BODY_BYTES, Fetched, Fetcher, fresh_s, unpack
+from monitor.collect.fetch import MAX_BODY_BYTES, VALIDATORS, Fetcher, fresh_s, unpack
 from monitor.collect.pace import SLOWEST
 from monitor.collect.raw import RawItem
 from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
 
 _SUFFIXES = (".xml", ".rss", ".atom")
-_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
-_MAX_VALIDATOR_CHARS = 500
 
 
 class FeedSource:
@@ -63,7 +61,7 @@ class FeedSource:
             return
         self._conditions = {
             condition: memory[condition]
-            for condition in _VALIDATORS.values()
+            for condition in VALIDATORS.values()
             if isinstance(memory.get(condition), str)
         }
 
@@ -85,7 +83,7 @@ class FeedSource:
             feed = parse_feed(fetched.body, self.location, fetched.url, content_type)
             yield from items_of(feed, self.location, fetched.url, self._config, now)
             self._ttl_s = feed.fresh_s
-            self._conditions = _conditions(fetched)
+            self._conditions = fetched.conditions
         self.fresh_s = max(self._ttl_s, fresh_s(fetched.headers, datetime.now(UTC)))
 
     def _poll_disk(self, now: datetime) -> Iterator[RawItem | DeadItem]:
@@ -135,14 +133,6 @@ class FeedSource:
             self._files[path] = _state(path)
         except OSError:
             self._files.pop(path, None)
-
-
-def _conditions(fetched: Fetched) -> dict[str, str]:
-    return {
-        condition: fetched.headers[validator]
-        for validator, condition in _VALIDATORS.items()
-        if 0 < len(fetched.headers.get(validator, "")) <= _MAX_VALIDATOR_CHARS
-    }
 
 
 def _state(path: Path) -> tuple[int, int]:

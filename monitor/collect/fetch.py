@@ -42,6 +42,9 @@ MAX_RETRY_AFTER_S = 86_400.0
 TIMEOUT_S = 10.0
 DEADLINE_S = 30.0
 _JSON = {"Content-Type": "application/json"}
+#: Headers of an answer, and what the next request sends back of them.
+VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+MAX_VALIDATOR_CHARS = 500
 CONNECTIONS = 100
 KEPT_ALIVE_S = 60.0
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})")
@@ -56,6 +59,15 @@ class Fetched:
     url: str  # after redirects
     body: bytes | None
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """Headers that ask for it again only if it has changed (RFC 9110, section 13.1)."""
+        return {
+            condition: self.headers[validator]
+            for validator, condition in VALIDATORS.items()
+            if 0 < len(self.headers.get(validator, "")) <= MAX_VALIDATOR_CHARS
+        }
 
 
 class Web:

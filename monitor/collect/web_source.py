@@ -13,8 +13,6 @@ from monitor.collect.source import SourceConfig, SourceError
 if TYPE_CHECKING:
     from monitor.collect.pages import Pages
 
-_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
-
 
 class WebSource:
     """A source that is visited at its location, again and again."""
@@ -66,8 +64,4 @@ class WebSource:
 
     def keep(self, url: str, fetched: Fetched) -> None:
         """Note that all of an answer has been read: the next visit asks only for what is new."""
-        self._conditions[url] = {
-            condition: fetched.headers[validator]
-            for validator, condition in _VALIDATORS.items()
-            if validator in fetched.headers
-        }
+        self._conditions[url] = fetched.conditions

@@ -194,19 +194,15 @@ def link(
     """
     if get(connection, name) is None:
         return False
-    unlink(connection, issuer, subject)
+    connection.execute(
+        delete(identities).where(identities.c.issuer == issuer, identities.c.subject == subject)
+    )
     row = {"issuer": issuer, "subject": subject, "person": name, "since_us": to_micros(now)}
     connection.execute(identities.insert(), row)
     _said(
         connection, now, by, "identity linked", name, {}, {"issuer": issuer, "subject": subject}, ""
     )
     return True
-
-
-def unlink(connection: Connection, issuer: str, subject: str) -> None:
-    connection.execute(
-        delete(identities).where(identities.c.issuer == issuer, identities.c.subject == subject)
-    )
 
 
 def identities_of(connection: Connection) -> list[Identity]:
