@@ -114,11 +114,7 @@ def _work(ours: Classifier, given: list[str]) -> dict[str, Any]:
             load_tokenizer(ours.bundle.path("tokenizer.json"), ours.bundle.max_tokens), given
         )
     ]
-    weights = sum(
-        parameter.numel()
-        for name, parameter in restore(ours.bundle).encoder.named_parameters()
-        if parameter.dim() == 2 and "embeddings" not in name
-    )
+    weights = peers.multiplied(restore(ours.bundle).encoder)
     width, layers = (ours.bundle.architecture[k] for k in ("hidden_size", "num_hidden_layers"))
     # Attention: every token with every token, once for the scores and once for the values.
     attention = float(np.mean([4 * layers * width * n * n for n in lengths]))

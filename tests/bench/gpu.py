@@ -74,11 +74,7 @@ def measured(count: int, checked: int) -> dict[str, Any]:
     classifier = Classifier(bundle, engine, "benchmark")
     loaded_s = time.perf_counter() - begun
     tokenizer = load_tokenizer(bundle.path("tokenizer.json"), bundle.max_tokens)
-    per_token = 2 * sum(
-        parameter.numel()
-        for name, parameter in engine._model.encoder.named_parameters()
-        if parameter.dim() == 2 and "embeddings" not in name
-    )
+    per_token = 2 * peers.multiplied(engine._model.encoder)
     limit = product_flops()
     figures: dict[str, Any] = {
         "device": torch.cuda.get_device_name(),

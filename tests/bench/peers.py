@@ -128,5 +128,14 @@ def _export(model: MultiHead, path: Path) -> None:
     program.save(str(path), external_data=False)
 
 
+def multiplied(encoder: Any) -> int:
+    """Weights that a token is multiplied by: those of the encoder's matrices, embeddings left out."""
+    return sum(
+        parameter.numel()
+        for name, parameter in encoder.named_parameters()
+        if parameter.dim() == 2 and "embeddings" not in name
+    )
+
+
 def _plain(bundle: Bundle) -> dict[str, Any]:
     return {name: value for name, value in bundle.architecture.items() if name != "pruned_heads"}
