@@ -12,7 +12,7 @@ import importlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from monitor.metrics import Metrics, exposition
 from monitor.settings import LOOPBACK
 from monitor.store import pages
 from monitor.store.clock import time_of
+from monitor.store_metrics import StoreCollector
 
 # What every page draws with. Not the pages: they are the script's, which runs when somebody looks.
 LOADED = ("altair", "pandas", "pyarrow", "dashboards.data", "dashboards.charts", "dashboards.grids")
@@ -132,7 +133,17 @@ def routes() -> list[BaseRoute]:
 
 async def metrics(_request: Request) -> Response:
     """Answer with the Prometheus text format of every process of this service."""
-    body = await run_in_threadpool(lambda: exposition(Metrics().registry))
+    shown = desk.current()
+
+    def look() -> bytes:
+        with ExitStack() as open_stores:
+            standing = StoreCollector(
+                lambda: open_stores.enter_context(desk.opened(shown.store_url)),
+                shown.settings.sources,
+            )
+            return exposition(Metrics().registry, standing)
+
+    body = await run_in_threadpool(look)
     return Response(body, headers={"Content-Type": METRICS_TYPE, "Cache-Control": "no-store"})
 
 

@@ -8,13 +8,17 @@ share one ``/metrics``: the supervisor names a folder in ``PROMETHEUS_MULTIPROC_
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from monitor.reload import ReloadGauges
 
+SPANS = ("collect", "classify", "decide", "notify")
 SPAN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
@@ -29,6 +33,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.collectors: list[MetricWrapperBase] = []
         self.records = self._counter(
             "foreshock_pipeline_records_total", "Records a stage took from its stream.", ["stage"]
         )
@@ -42,6 +47,11 @@ class Metrics:
         )
         self.dead = self._counter(
             "foreshock_pipeline_dead_total", "Items sent to news.dead.", ["stage", "reason"]
+        )
+        self.turns = self._gauge(
+            "foreshock_pipeline_turn_timestamp_seconds",
+            "When a stage last ended a turn, Unix time; it has turns also while it has nothing to do.",
+            ["stage"],
         )
         self.lag = self._gauge(
             "foreshock_pipeline_lag_records", "Records a stage has still to read.", ["stage"]
@@ -65,6 +75,17 @@ class Metrics:
             "Items classified, by what became of them.",
             ["outcome"],
         )
+        self.probability = self._counter(
+            "foreshock_classify_probability_total",
+            "Calibrated probabilities of what the model answered, added up; by "
+            "`foreshock_classify_items_total` of `read`: its mean confidence.",
+            ["head"],
+        )
+        self.unsure = self._counter(
+            "foreshock_classify_unsure_total",
+            "Items that a head of the model is unsure of: below its threshold.",
+            ["head"],
+        )
         self.inference = self._histogram(
             "foreshock_classify_inference_seconds", "Time of one call of the model.", []
         )
@@ -72,6 +93,11 @@ class Metrics:
             "foreshock_model_swaps_total",
             "Promoted bundles, by what became of them: `serving`, or why the champion goes on.",
             ["outcome"],
+        )
+        self.model = self._gauge(
+            "foreshock_model_info",
+            "1 for the main bundle that classifies now, 0 for those that did before.",
+            ["version"],
         )
         self.promotion = self._gauge(
             "foreshock_model_promotion",
@@ -132,10 +158,14 @@ class Metrics:
         )
 
     def _counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
-        return Counter(name, text, labels, registry=self.registry)
+        made = Counter(name, text, labels, registry=self.registry)
+        self.collectors.append(made)
+        return made
 
     def _gauge(self, name: str, text: str, labels: Sequence[str]) -> Gauge:
-        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode="mostrecent")
+        made = Gauge(name, text, labels, registry=self.registry, multiprocess_mode="mostrecent")
+        self.collectors.append(made)
+        return made
 
     def _reloads(self, name: str, what: str) -> ReloadGauges:
         return ReloadGauges(
@@ -156,12 +186,35 @@ class Metrics:
         self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float] | None = None
     ) -> Histogram:
         buckets = buckets or Histogram.DEFAULT_BUCKETS
-        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+        made = Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+        self.collectors.append(made)
+        return made
 
 
-def exposition(registry: CollectorRegistry) -> bytes:
-    """Return the text format of this process's metrics, or of all processes that share the folder."""
+def from_zero(metric: Counter | Histogram, *sets: Iterable[str]) -> None:
+    """Show a metric with every combination of some labels before anything has happened.
+
+    A counter that appears with its first event has no rate before it: an alert on the first dead letter of a
+    stage would miss it.
+    """
+    for labels in product(*sets):
+        metric.labels(*labels)
+
+
+def exposition(registry: CollectorRegistry, *others: Collector) -> bytes:
+    """Return the text format of this process's metrics, or of all processes that share the folder.
+
+    Parameters
+    ----------
+    others
+        Asked as well.
+    """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    told = generate_latest(registry)
+    for other in others:
+        alone = CollectorRegistry()
+        alone.register(other)
+        told += generate_latest(alone)
+    return told

@@ -33,7 +33,7 @@ from monitor.batch_size import BatchSize
 from monitor.clock import Clock
 from monitor.domain import DeadItem, DeadReason, storable
 from monitor.errors import FatalError, PoisonError, RetriableError
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.store import Connection, Store
 from monitor.store import dead as dead_letters
 from monitor.store.dead import Original
@@ -161,6 +161,9 @@ class StageLoop:
         self.before = before
         self.traces = traces or Traces()
         self.size = BatchSize(spec.batch)
+        from_zero(metrics.records, [spec.name])
+        from_zero(metrics.retries, [spec.name])
+        from_zero(metrics.dead, [spec.name], DeadReason)
 
     def run(self) -> None:
         """Run until stopped, or until a head stage has no more turns."""
@@ -182,6 +185,7 @@ class StageLoop:
             effects = self._idle_turn(append, flush, None)
             if effects is None or effects.done:
                 return
+            self._ended_turn()
             self.stop.wait(effects.idle_s)
 
     def _run_reader(self, reader: StreamReader, append: Append, flush: Flush) -> None:
@@ -191,6 +195,10 @@ class StageLoop:
                 self._idle_turn(append, flush, reader)
             elif not self._turn(records, append, flush, reader):
                 return  # stopped in an outage: nothing is committed
+            self._ended_turn()
+
+    def _ended_turn(self) -> None:
+        self.metrics.turns.labels(self.spec.name).set_to_current_time()
 
     def _idle_turn(
         self, append: Append, flush: Flush, reader: StreamReader | None

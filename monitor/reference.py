@@ -149,14 +149,14 @@ def _keys(model: type[BaseModel], sections: bool = False) -> list[str]:
 def metrics() -> str:
     """Return every metric of ``/metrics``."""
     from monitor.metrics import Metrics
+    from monitor.store_metrics import families
 
+    described = [(c.describe()[0], c._labelnames) for c in Metrics().collectors]
+    described += [(family, family._labelnames) for family in families()]
     rows = []
-    for collector in vars(Metrics()).values():
-        if not hasattr(collector, "describe"):
-            continue
-        (metric,) = collector.describe()
+    for metric, labelnames in described:
         name = metric.name + "_total" if metric.type == "counter" else metric.name
-        labels = ", ".join(f"`{label}`" for label in collector._labelnames)
+        labels = ", ".join(f"`{label}`" for label in labelnames)
         rows.append((f"`{name}`", metric.type, labels or "-", metric.documentation))
     return "\n".join(
         ["## Metrics", "", *_table(("metric", "type", "labels", "what it says"), rows)]

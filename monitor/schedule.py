@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from monitor.clock import Clock
 from monitor.domain import Grain
 from monitor.errors import ConfigError, RetriableError
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.store import Store, buckets, comparisons, dead, leases, progress
 from monitor.store import retention as articles_past
 from monitor.stream.local import LocalBroker
@@ -98,6 +98,7 @@ class Housekeeping:
             "retention": self.expire,
             "maintenance": lambda now: self.store.maintain(),
         }
+        from_zero(metrics.jobs, self.jobs, ["ok", "failed", "not_leader"])
         self._scheduler = BackgroundScheduler(timezone="UTC")
         for name in self.jobs:
             self._scheduler.add_job(

@@ -21,12 +21,21 @@ from monitor.alert.rulebook import RuleBook
 from monitor.alert.ruleset import RuleSet
 from monitor.alert.silent import Silent
 from monitor.alert.states import ANSWERING, Finding, Step, advance, expired, rules_of
-from monitor.alert.story import Names
+from monitor.alert.story import WITHHELD, Names
 from monitor.alert.surge import whole_minute
 from monitor.alert.surging import Surging
 from monitor.clock import Clock
-from monitor.domain import EPOCH, OPEN_STATES, Alert, AlertState, DateStatus, Dimension, to_micros
-from monitor.metrics import Metrics
+from monitor.domain import (
+    EPOCH,
+    OPEN_STATES,
+    Alert,
+    AlertKind,
+    AlertState,
+    DateStatus,
+    Dimension,
+    to_micros,
+)
+from monitor.metrics import Metrics, from_zero
 from monitor.pipeline import ALERTS, LABELS, Effects, Input
 from monitor.store import Connection, Store, alerts, articles, buckets, labels, leases, progress
 from monitor.store.alerts import AlertEvent
@@ -78,6 +87,9 @@ class AlertStage:
         self.clock = clock
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.alerts, AlertKind, ["fired"])
+        from_zero(metrics.withheld, WITHHELD)
+        from_zero(metrics.spans, ["decide"])
         self.republished_after = republished_after
         self._surging = Surging(names, metrics)
         self._silent = Silent()

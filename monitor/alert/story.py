@@ -33,6 +33,8 @@ ANSWERS = (
     "revoked",
     "resolved",
 )  # stages that answer a report; they are no report themselves
+# Why an item that concerns a rule does not count; "explained" is what surges say.
+WITHHELD = ("stale", "undated", "other_company", "model_disagrees", "explained")
 REPORTS = ("confirmed", "amended", "rumour")  # stages that a rule may ask for
 
 
@@ -155,7 +157,7 @@ class StoryRule:
     def withheld(self, item: ClassifiedArticle, names: Names) -> str | None:
         """Return why an item that concerns the rule does not count, or ``None`` when it does.
 
-        Reasons are a closed set (they label a metric): stale, undated, other_company, model_disagrees. The
+        Reasons are a closed set, `WITHHELD`: they label a metric. The
         model disagrees when it does so for every company the item is about; one headline may be good news
         for one of two.
         """

@@ -13,12 +13,12 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from models.challenger import ChallengerRefused, challenge
+from models.challenger import REASONS, ChallengerRefused, challenge
 from models.classifier import Classifier
 from models.routing import Router
 from monitor.clock import Clock
 from monitor.domain import EPOCH
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.reload import LOOK_EVERY
 from monitor.settings import ModelSettings
 from monitor.store import Store, promotions
@@ -61,11 +61,13 @@ class ServedModel:
         self.holder = holder
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.swaps, [SERVES, *REASONS])
         self.live = live
         self.router = router
         self._configured = configured(settings)
         self._number = 0
         self._outcome, self._detail = SERVES, ""
+        self._shown: set[str] = set()  # versions that a gauge has told of
         self._found: Classifier | None = None
         self._work: threading.Thread | None = None
         self._looked_at: datetime = EPOCH
@@ -144,6 +146,9 @@ class ServedModel:
     def _report(self, now: datetime) -> None:
         bundle = self.router.main.bundle
         self.metrics.promotion.set(self._number if self._outcome == SERVES else 0)
+        self._shown |= {bundle.model_version}
+        for version in self._shown:
+            self.metrics.model.labels(version).set(int(version == bundle.model_version))
         state = Serving(
             *(self.holder, self._number, self._outcome, self._detail),
             *(bundle.hash, bundle.model_version, now),

@@ -19,13 +19,14 @@ from monitor.classify.trial import Trials, Tried
 from monitor.clock import Clock
 from monitor.domain import Article, ClassifiedArticle, Mention, RiskMatch
 from monitor.entities.resolver import Resolver
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.pipeline import CLASSIFIEDS, Effects, Input
 from monitor.stories.risk import RiskPack
 from monitor.stream.codec import CLASSIFIED, Classified, Origin
 from monitor.stream.port import Message
 
 TARGET = "target"  # the head that is asked about a company
+HEADS = ("topic", "sentiment")  # that are asked about every text
 REPORTED = ("confirmed", "amended")  # stages of what is told as a fact
 
 
@@ -68,6 +69,9 @@ class ClassifyStage:
         self.backlog = backlog
         self.trials = trials
         self.hearsay = hearsay
+        from_zero(metrics.predictions, ("read", "not_read"))
+        from_zero(metrics.unsure, HEADS)
+        from_zero(metrics.probability, HEADS)
         self._collect_span = metrics.spans.labels("collect")
         self._classify_span = metrics.spans.labels("classify")
 
@@ -93,9 +97,7 @@ class ClassifyStage:
             )
             for entry, item in zip(batch, items, strict=True)
         ]
-        read = sum(_is_read(item) for item in items)
-        self.metrics.predictions.labels("read").inc(read)
-        self.metrics.predictions.labels("not_read").inc(len(items) - read)
+        self._count(items)
         write = tried.write if tried.found else None
         return Effects(write=write, outputs={CLASSIFIEDS: messages})
 
@@ -239,6 +241,17 @@ class ClassifyStage:
             replace(match, stage="rumour") if match.stage in REPORTED else match
             for match in matches
         )
+
+    def _count(self, items: Sequence[ClassifiedArticle]) -> None:
+        read = [item for item in items if _is_read(item)]
+        self.metrics.predictions.labels("read").inc(len(read))
+        self.metrics.predictions.labels("not_read").inc(len(items) - len(read))
+        topics = sum(item.topic_probability or 0.0 for item in read)
+        tones = sum(item.sentiment_probability or 0.0 for item in read)
+        self.metrics.probability.labels("topic").inc(topics)
+        self.metrics.probability.labels("sentiment").inc(tones)
+        for head in HEADS:
+            self.metrics.unsure.labels(head).inc(sum(head in item.unsure for item in read))
 
     def _measure(self, batch: Sequence[Input], now: datetime) -> None:
         for entry in batch:

@@ -21,7 +21,7 @@ from models.routing import Router
 from monitor.clock import Clock
 from monitor.domain import EPOCH, Article, ClassifiedArticle
 from monitor.errors import RetriableError
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.reload import LOOK_EVERY
 from monitor.retrain.trial import overrun
 from monitor.store import Connection, Store, comparisons, retrains
@@ -81,6 +81,7 @@ class Trials:
         self.store = store
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.trials, [Trial.SHADOW, Trial.CANARY], ["alike", "differs", "given up"])
         self.differs = differs
         self._trial: Retrain | None = None
         self._candidate: Classifier | None = None

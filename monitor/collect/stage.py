@@ -15,11 +15,11 @@ from monitor.collect.pace import Pace, cadence_s
 from monitor.collect.raw import RawItem
 from monitor.collect.repeats import Repeats
 from monitor.collect.replay_times import ReplayTimes
-from monitor.collect.source import Paced, Remembers, Source, SourceError
+from monitor.collect.source import Failure, Paced, Remembers, Source, SourceError
 from monitor.collect.visitors import Piece, Visitors
 from monitor.domain import EPOCH, Article, DeadItem
 from monitor.errors import ConfigError
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.pipeline import ARTICLES, DEADS, Effects, Input, tell_dead
 from monitor.store import Connection, Store, progress
 from monitor.store import dead as dead_letters
@@ -131,6 +131,7 @@ class CollectStage:
         self.clock = clock
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.visits, ["ok", *Failure])
         self.max_backlog = max_backlog
         self.read = 0
         self.dead = 0

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.domain import Notification
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.notify.dispatch import TOGETHER
 from monitor.notify.message import most_severe
 from monitor.notify.path import apart
@@ -33,6 +33,7 @@ AT_ONCE = 8  # channels
 PATIENCE_S = 0.5
 PER_TURN = 20  # messages of a channel
 DOWN_AFTER = 2  # failures in a row
+ENDS = (outbox.PENDING, outbox.SENT, outbox.REFUSED, outbox.SUPPRESSED, outbox.GROUPED, "retried")
 RETRY_S = (2.0, 300.0)  # first and longest wait between two tries
 
 
@@ -51,6 +52,8 @@ class Delivery:
         self.channels = channels
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.notifications, ENDS)
+        from_zero(metrics.spans, ["notify"])
         self.patience_s = patience_s
         self._failing: set[str] = set()  # channels whose last try failed
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="notify")

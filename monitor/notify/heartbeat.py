@@ -14,7 +14,7 @@ import httpx2 as httpx
 from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.health import Bounds, troubles
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.store import Store
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Heartbeat:
         self.store = store
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.heartbeats, ["heard", "unheard", "withheld"])
         self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
         self._next_at: datetime | None = None
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # its INFO line holds the address

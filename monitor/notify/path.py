@@ -34,6 +34,11 @@ TOLD = {
     "over": "it is reported to be over",
 }
 RESOLVED = {"resolved": "it is over: quiet for long enough"}
+# Stages that hold a message back, in order.
+HOLDING = (
+    *("route", "severity", "inhibit", "replay"),
+    *("silence", "snooze", "hours", "digest", "group"),
+)
 APART = ("silence", "snooze", "hours", "digest")
 
 

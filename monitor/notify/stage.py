@@ -12,11 +12,11 @@ from functools import partial
 
 from monitor.clock import Clock
 from monitor.domain import EPOCH
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, from_zero
 from monitor.notify.delivery import Delivery
 from monitor.notify.dispatch import Dispatch
 from monitor.notify.heartbeat import Heartbeat
-from monitor.notify.path import Path
+from monitor.notify.path import HOLDING, Path
 from monitor.notify.reminders import reminders
 from monitor.notify.routes import Routing
 from monitor.pipeline import Effects, Input
@@ -62,6 +62,7 @@ class NotifyStage:
         self.holder = holder
         self.wall = wall
         self.metrics = metrics
+        from_zero(metrics.held, HOLDING)
         self._ticked_at = self._reminded_at = EPOCH
 
     def watch(self, path: Path) -> None:
