@@ -24,6 +24,7 @@ from monitor.cli.people import audit_app, people_app
 from monitor.cli.privacy import privacy_app
 from monitor.cli.retrain import retrain_app
 from monitor.cli.rules import rules_app
+from monitor.cli.streams import streams_app
 from monitor.cli.watchlist import watchlist_app
 from monitor.errors import ConfigError, ForeshockError, RetriableError
 
@@ -56,6 +57,7 @@ app.add_typer(feeds_app, name="feeds")
 app.add_typer(entities_app, name="entities")
 app.add_typer(rules_app, name="rules")
 app.add_typer(operate.db, name="db")
+app.add_typer(streams_app, name="streams")
 app.add_typer(dead_app, name="dead")
 app.add_typer(alert_app, name="alert")
 app.add_typer(labels_app, name="labels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,30 +85,30 @@ def log(
 
     from monitor.store import Store, outbox
 
-    store = Store(settings_of(config, db).store.url)
-    found = outbox.receipts(store, limit, alert, channel, state)
-    if as_json:
-        rows = [
-            {
-                name: value.isoformat() if isinstance(value, datetime) else value
-                for name, value in asdict(receipt).items()
-            }
-            for receipt in found
-        ]
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    for each in found:
-        took = ""
-        if each.settled_at is not None:
-            took = f" after {(each.settled_at - each.created_at).total_seconds():.1f} s"
-        tries = f", {each.attempts} tries" if each.attempts > 1 else ""
-        why = f" ({each.reason})" if each.reason else ""
-        typer.echo(
-            f"{each.created_at:%Y-%m-%d %H:%M:%S}  {each.state}{took}{tries}  {each.channel or '-'}  "
-            f"{each.alert_id[:8]} {each.change}  {each.subject}{why}"
-        )
-    if not found:
-        typer.echo("no notification")
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        found = outbox.receipts(store, limit, alert, channel, state)
+        if as_json:
+            rows = [
+                {
+                    name: value.isoformat() if isinstance(value, datetime) else value
+                    for name, value in asdict(receipt).items()
+                }
+                for receipt in found
+            ]
+            typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+            return
+        for each in found:
+            took = ""
+            if each.settled_at is not None:
+                took = f" after {(each.settled_at - each.created_at).total_seconds():.1f} s"
+            tries = f", {each.attempts} tries" if each.attempts > 1 else ""
+            why = f" ({each.reason})" if each.reason else ""
+            typer.echo(
+                f"{each.created_at:%Y-%m-%d %H:%M:%S}  {each.state}{took}{tries}  {each.channel or '-'}  "
+                f"{each.alert_id[:8]} {each.change}  {each.subject}{why}"
+            )
+        if not found:
+            typer.echo("no notification")
 
 
 @notify_app.command("routes")
@@ -138,15 +139,15 @@ def routes(
                 matched += f" from severity {route.min_severity} on"
             typer.echo(f"{route.name}: {matched} -> {', '.join(route.channels) or 'nobody'}")
         return
-    store = Store(settings.store.url)
-    watched = companies.load(store)
-    path = build_path(notify, watched, RiskPack.load(settings.story.pack).families, True)
-    found = alert_named(store, alert)
-    labels = path.labels(found)
-    for label, values in labels.items():
-        typer.echo(f"{label}: {', '.join(sorted(values))}")
-    for route in routing.root.taken_by(labels):
-        typer.echo(f"{route.name} -> {', '.join(route.channels) or 'nobody'}")
+    with closing(Store(settings.store.url)) as store:
+        watched = companies.load(store)
+        path = build_path(notify, watched, RiskPack.load(settings.story.pack).families, True)
+        found = alert_named(store, alert)
+        labels = path.labels(found)
+        for label, values in labels.items():
+            typer.echo(f"{label}: {', '.join(sorted(values))}")
+        for route in routing.root.taken_by(labels):
+            typer.echo(f"{route.name} -> {', '.join(route.channels) or 'nobody'}")
 
 
 @silence_app.command("add")
@@ -181,11 +182,11 @@ def silence_add(
             matchers[label] = wanted
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    store = Store(settings_of(config, db).store.url)
-    now = time_of(store)
-    with store.write() as connection:
-        id_ = silences.add(connection, matchers, now, now + span, name_of(by), comment, now)
-    typer.echo(f"silence {id_} until {now + span:%Y-%m-%d %H:%M} UTC")
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        now = time_of(store)
+        with store.write() as connection:
+            id_ = silences.add(connection, matchers, now, now + span, name_of(by), comment, now)
+        typer.echo(f"silence {id_} until {now + span:%Y-%m-%d %H:%M} UTC")
 
 
 @silence_app.command("list")
@@ -198,18 +199,18 @@ def silence_list(
     from monitor.store import Store, silences
     from monitor.store.clock import time_of
 
-    store = Store(settings_of(config, db).store.url)
-    now = time_of(store)
-    found = silences.latest(store, 200)
-    shown = [each for each in found if every or each.ends_at > now]
-    for each in shown:
-        what = ", ".join(f"{label}={wanted}" for label, wanted in each.matchers.items())
-        over = "over" if each.ends_at <= now else "until"
-        typer.echo(
-            f"{each.id}  {over} {each.ends_at:%Y-%m-%d %H:%M}  {each.who}  {what}  {each.comment}"
-        )
-    if not shown:
-        typer.echo("no silence holds")
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        now = time_of(store)
+        found = silences.latest(store, 200)
+        shown = [each for each in found if every or each.ends_at > now]
+        for each in shown:
+            what = ", ".join(f"{label}={wanted}" for label, wanted in each.matchers.items())
+            over = "over" if each.ends_at <= now else "until"
+            typer.echo(
+                f"{each.id}  {over} {each.ends_at:%Y-%m-%d %H:%M}  {each.who}  {what}  {each.comment}"
+            )
+        if not shown:
+            typer.echo("no silence holds")
 
 
 @silence_app.command("expire")
@@ -222,11 +223,11 @@ def silence_expire(
     from monitor.store import Store, silences
     from monitor.store.clock import time_of
 
-    store = Store(settings_of(config, db).store.url)
-    with store.write() as connection:
-        if not silences.expire(connection, id_, time_of(store)):
-            raise ConfigError(f"no silence {id_} holds; see `foreshock silence list`")
-    typer.echo(f"silence {id_} is over")
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        with store.write() as connection:
+            if not silences.expire(connection, id_, time_of(store)):
+                raise ConfigError(f"no silence {id_} holds; see `foreshock silence list`")
+        typer.echo(f"silence {id_} is over")
 
 
 def _split(text: str) -> tuple[str, object]:

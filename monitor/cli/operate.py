@@ -55,11 +55,11 @@ def alerts(
     }
     if state not in groups:
         raise ConfigError(f"--state {state}: write one of {', '.join(groups)}")
-    store = Store(settings_of(config, db).store.url)
-    names = {known.id: known.name for known in companies.load(store)}
-    key = None if company is None else company_id(names, company)
-    listed = stored.latest(store, limit, groups[state], key)
-    typer.echo(to_json(listed) if as_json else as_text(listed, names))
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        names = {known.id: known.name for known in companies.load(store)}
+        key = None if company is None else company_id(names, company)
+        listed = stored.latest(store, limit, groups[state], key)
+        typer.echo(to_json(listed) if as_json else as_text(listed, names))
 
 
 def check_config(
@@ -103,17 +103,33 @@ def doctor(
 
 
 @db.command()
+def migrate(config: ConfigOption = None, db: DbOption = None) -> None:
+    """Bring the schema up to date, as every process does when it starts; several at once do no harm.
+
+    Processes of the version before go on meanwhile. A database of a newer version is refused.
+    """
+    from monitor.store import Store
+
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        was = "is up to date"
+        if store.schema_was != store.schema:
+            was = f"was brought up from {store.schema_was or 'nothing'}"
+        typer.echo(f"{store.name}: schema {store.schema} {was}")
+
+
+@db.command()
 def digest(config: ConfigOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
     """Hash what is stored: article ids, labels, buckets and a recount of the buckets."""
     from monitor.aggregate.digest import digest as compute
     from monitor.store import Store
 
-    found = dataclasses.asdict(compute(Store(settings_of(config, db).store.url)))
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
-    for name, value in found.items():
-        typer.echo(f"{name:14} {value}")
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        found = dataclasses.asdict(compute(store))
+        if as_json:
+            typer.echo(json.dumps(found))
+            return
+        for name, value in found.items():
+            typer.echo(f"{name:14} {value}")
 
 
 @db.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,55 +63,57 @@ def stories(
     from monitor.stories.report import alerts_of, gravest_first, joined, plain
 
     settings = settings_of(config, db)
-    store = Store(settings.store.url)
-    names = {known.id: known.name for known in companies.load(store)}
-    key = None if company is None else company_id(names, company)
-    behind = None if alert is None else alert_named(store, alert)
-    if behind is None:
-        end = until.replace(tzinfo=UTC) if until else articles.newest(store)
-        start = None if end is None else end - timedelta(hours=hours)
-    else:
-        start, end = behind.started_at - GAP, behind.updated_at + GAP
-    if start is None or end is None:
-        typer.echo("no articles yet")
-        return
-    end += timedelta(microseconds=1)
-    with store.read() as connection:
-        items = articles.published(connection, start, end, key)
-        told = stored.updated_since(connection, start)
-    alerts = {e.article_id: each.id for each in told for e in each.evidence}
-    found = joined(items, settings.story.pack, None if words else _router(settings))
-    if behind is not None:
-        proof = {item.article_id for item in behind.evidence}
-        found = [story for story in found if any(id_ in proof for id_, _ in story.articles)]
-    elif show is not None:
-        chosen = [story for story in found if story.id.startswith(show)]
-        if len(chosen) != 1:
-            raise ConfigError(f"--show {show}: {len(chosen)} stories of that time begin with that")
-        found = chosen
-    else:
-        found = [
-            story
-            for story in found
-            if len(story.articles) >= least and (everybody or story.company_ids)
-        ]
-        found = gravest_first(found)
-    by_key = {(item.article.id, item.article.revision): item for item in items}
-    if as_json:
-        rows = [plain(story, end, alerts) for story in found[:limit]]
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    for story in found[:limit]:
-        typer.echo(_line(story, names, end))
-        for alert_id in alerts_of(story, alerts):
-            typer.echo(f"      alert {alert_id[:8]}")
-        for place in story.articles if show or behind else ():
-            article = by_key[place].article
-            typer.echo(
-                f"      - {article.published_at:%d %b %H:%M} {article.publisher}: {article.title}"
-            )
-    if not found:
-        typer.echo("no story of that kind")
+    with closing(Store(settings.store.url)) as store:
+        names = {known.id: known.name for known in companies.load(store)}
+        key = None if company is None else company_id(names, company)
+        behind = None if alert is None else alert_named(store, alert)
+        if behind is None:
+            end = until.replace(tzinfo=UTC) if until else articles.newest(store)
+            start = None if end is None else end - timedelta(hours=hours)
+        else:
+            start, end = behind.started_at - GAP, behind.updated_at + GAP
+        if start is None or end is None:
+            typer.echo("no articles yet")
+            return
+        end += timedelta(microseconds=1)
+        with store.read() as connection:
+            items = articles.published(connection, start, end, key)
+            told = stored.updated_since(connection, start)
+        alerts = {e.article_id: each.id for each in told for e in each.evidence}
+        found = joined(items, settings.story.pack, None if words else _router(settings))
+        if behind is not None:
+            proof = {item.article_id for item in behind.evidence}
+            found = [story for story in found if any(id_ in proof for id_, _ in story.articles)]
+        elif show is not None:
+            chosen = [story for story in found if story.id.startswith(show)]
+            if len(chosen) != 1:
+                raise ConfigError(
+                    f"--show {show}: {len(chosen)} stories of that time begin with that"
+                )
+            found = chosen
+        else:
+            found = [
+                story
+                for story in found
+                if len(story.articles) >= least and (everybody or story.company_ids)
+            ]
+            found = gravest_first(found)
+        by_key = {(item.article.id, item.article.revision): item for item in items}
+        if as_json:
+            rows = [plain(story, end, alerts) for story in found[:limit]]
+            typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+            return
+        for story in found[:limit]:
+            typer.echo(_line(story, names, end))
+            for alert_id in alerts_of(story, alerts):
+                typer.echo(f"      alert {alert_id[:8]}")
+            for place in story.articles if show or behind else ():
+                article = by_key[place].article
+                typer.echo(
+                    f"      - {article.published_at:%d %b %H:%M} {article.publisher}: {article.title}"
+                )
+        if not found:
+            typer.echo("no story of that kind")
 
 
 def _router(settings: Settings) -> Router:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,33 +55,35 @@ def trends(
     width = _choice("--grain", grain, Grain)
     if width is Grain.MINUTE:
         raise ConfigError("--grain minute: trends are by the hour or by the day")
-    store = Store(settings_of(config, db).store.url)
-    watched = companies.load(store)
-    with store.read() as connection:
-        span = buckets.span(connection)
-        if span is None:
-            raise ConfigError(f"{store.name}: no news has been counted yet; run Foreshock first")
-        end = _floor(span[1], width) + timedelta(seconds=width.seconds)
-        start = _start(since, end, width)
-        # Of what was known before the newest day, which is judged by it.
-        midnight = _floor(span[1], Grain.DAY)
-        known = load_baselines(connection, midnight, HISTORY.days, [where])
-        names = {company.id: company.name for company in watched}
-        if key is None:
-            table = ranking(connection, where, width, start, end, known)
-            extra: dict[str, Any] = {}
+    with closing(Store(settings_of(config, db).store.url)) as store:
+        watched = companies.load(store)
+        with store.read() as connection:
+            span = buckets.span(connection)
+            if span is None:
+                raise ConfigError(
+                    f"{store.name}: no news has been counted yet; run Foreshock first"
+                )
+            end = _floor(span[1], width) + timedelta(seconds=width.seconds)
+            start = _start(since, end, width)
+            # Of what was known before the newest day, which is judged by it.
+            midnight = _floor(span[1], Grain.DAY)
+            known = load_baselines(connection, midnight, HISTORY.days, [where])
+            names = {company.id: company.name for company in watched}
+            if key is None:
+                table = ranking(connection, where, width, start, end, known)
+                extra: dict[str, Any] = {}
+            else:
+                key = _key(where, key, names)
+                table = key_trend(connection, where, key, width, start, end, known)
+                sectors = {company.id: company.sector for company in watched if company.sector}
+                extra = _extra(connection, where, key, start, end, sectors)
+        if as_csv:
+            typer.echo(table.to_csv(index=False), nl=False)
+        elif as_json:
+            found = {"dimension": where.value, "key": key, "grain": width.value}
+            typer.echo(json.dumps({**found, "rows": _plain(table), **extra}, indent=2))
         else:
-            key = _key(where, key, names)
-            table = key_trend(connection, where, key, width, start, end, known)
-            sectors = {company.id: company.sector for company in watched if company.sector}
-            extra = _extra(connection, where, key, start, end, sectors)
-    if as_csv:
-        typer.echo(table.to_csv(index=False), nl=False)
-    elif as_json:
-        found = {"dimension": where.value, "key": key, "grain": width.value}
-        typer.echo(json.dumps({**found, "rows": _plain(table), **extra}, indent=2))
-    else:
-        _print(table, names, key, extra)
+            _print(table, names, key, extra)
 
 
 def study(
@@ -106,17 +109,17 @@ def study(
     from monitor.study.run import study as compare
 
     settings = settings_of(config, db)
-    store = Store(settings.store.url)
-    watched = companies.load(store)
-    if not watched:
-        raise ConfigError(
-            f"{store.name}: no company is watched; set watchlist.path and run Foreshock"
-        )
-    given = load_prices(prices, watched)
-    found = compare(store, given, settings.trends.close, settings.trends.zone, lags, seed)
-    if html is not None:
-        html.write_text(as_html(found), encoding="utf-8")
-    typer.echo(json.dumps(to_json(found), indent=2) if as_json else as_text(found))
+    with closing(Store(settings.store.url)) as store:
+        watched = companies.load(store)
+        if not watched:
+            raise ConfigError(
+                f"{store.name}: no company is watched; set watchlist.path and run Foreshock"
+            )
+        given = load_prices(prices, watched)
+        found = compare(store, given, settings.trends.close, settings.trends.zone, lags, seed)
+        if html is not None:
+            html.write_text(as_html(found), encoding="utf-8")
+        typer.echo(json.dumps(to_json(found), indent=2) if as_json else as_text(found))
 
 
 def _extra(

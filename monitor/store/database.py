@@ -50,7 +50,7 @@ class Store:
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url)
         try:
             with _translated(self):
-                upgrade(self.engine)
+                self.schema_was, self.schema = upgrade(self.engine)
         except BaseException:
             self.engine.dispose()
             raise

@@ -13,13 +13,20 @@ from sqlalchemy import Engine, text
 from monitor.errors import ConfigError
 
 
-def upgrade(engine: Engine, revision: str = "head", config: Config | None = None) -> None:
+def upgrade(
+    engine: Engine, revision: str = "head", config: Config | None = None
+) -> tuple[str | None, str | None]:
     """Upgrade to ``revision``; nothing happens when the database is there already.
 
     Parameters
     ----------
     config
         Where the migrations are: those of this package unless given.
+
+    Returns
+    -------
+    tuple
+        The schema before and after; ``None``: an empty database.
 
     Raises
     ------
@@ -33,7 +40,7 @@ def upgrade(engine: Engine, revision: str = "head", config: Config | None = None
             connection.execute(text("SELECT pg_advisory_xact_lock(7305)"))
         current = MigrationContext.configure(connection).get_current_revision()
         if current == scripts.get_current_head() and revision == "head":
-            return
+            return current, current
         if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
             raise ConfigError(
                 f"the database has schema {current}, which this version does not know; "
@@ -41,6 +48,7 @@ def upgrade(engine: Engine, revision: str = "head", config: Config | None = None
             )
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+        return current, MigrationContext.configure(connection).get_current_revision()
 
 
 def is_known(revision: str) -> bool:

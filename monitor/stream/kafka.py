@@ -13,13 +13,15 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, OffsetSpec, TopicPartition
-from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError, for_code
+from kafka.admin import OffsetTimestamp
+from kafka.errors import KafkaError, NoError, RetriableError, TopicAlreadyExistsError, for_code
 
+from monitor.errors import ConfigError
 from monitor.stream.kafka_client import opened, unavailable
 from monitor.stream.kafka_consumer import KafkaReader
 from monitor.stream.kafka_producer import KafkaWriter
 from monitor.stream.kafka_settings import KafkaSettings
-from monitor.stream.port import MAX_VALUE_BYTES, Lag
+from monitor.stream.port import MAX_VALUE_BYTES, READ_NOW, Lag
 
 __all__ = ["KafkaBroker", "KafkaReader", "KafkaSettings", "KafkaWriter"]
 
@@ -60,6 +62,12 @@ class KafkaBroker:
             f"measuring the lag of {topic}",
             lambda admin: _lag(admin, self._settings.topic_prefix + group, topic),
         )
+
+    def rewind(self, group: str, stream: str, to_ms: int) -> dict[int, Lag]:
+        topic = self._settings.topic_prefix + stream
+        name = self._settings.topic_prefix + group
+        self._ask(f"rewinding {name} on {topic}", lambda admin: _rewind(admin, name, topic, to_ms))
+        return self.lag(group, stream)
 
     def close(self) -> None:
         with self._lock:
@@ -113,13 +121,27 @@ class KafkaBroker:
                 admin.close()
 
 
-def _lag(admin: Any, group: str, topic: str) -> dict[int, Lag]:
+def _partitions(admin: Any, topic: str) -> list[TopicPartition]:
     (described,) = admin.describe_topics([topic])
     if described["error_code"]:
         raise for_code(described["error_code"])(f"topic {topic}")
-    sources = [
+    return [
         TopicPartition(topic, partition["partition_index"]) for partition in described["partitions"]
     ]
+
+
+def _rewind(admin: Any, group: str, topic: str, to_ms: int) -> None:
+    found = admin.describe_groups([group])[group]
+    if found["members"]:
+        raise ConfigError(READ_NOW.format(group=group))
+    wanted = {source: OffsetTimestamp(to_ms) for source in _partitions(admin, topic)}
+    for source, done in admin.reset_group_offsets(group, wanted).items():
+        if done["error"] is not NoError:
+            raise done["error"](f"partition {source.partition} of {topic}")
+
+
+def _lag(admin: Any, group: str, topic: str) -> dict[int, Lag]:
+    sources = _partitions(admin, topic)
     ends = admin.list_partition_offsets(dict.fromkeys(sources, OffsetSpec.LATEST))
     found = admin.list_group_offsets({group: sources})[group]
     committed = {source: place.offset for source, place in found.items() if place.offset >= 0}

@@ -17,11 +17,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.errors import PoisonError, StreamUnavailable
+from monitor.errors import ConfigError, PoisonError, StreamUnavailable
 from monitor.stream.local_group import Membership, renew
 from monitor.stream.local_log import connect, first_id, open_log, outages, transaction
 from monitor.stream.local_reader import LocalReader
-from monitor.stream.port import MAX_VALUE_BYTES, Lag, Message
+from monitor.stream.port import MAX_VALUE_BYTES, READ_NOW, Lag, Message
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +111,34 @@ class LocalBroker:
                 (group, stream),
             ).fetchall()
         return {number: Lag(committed, end) for number, committed, end in rows}
+
+    def rewind(self, group: str, stream: str, to_ms: int) -> dict[int, Lag]:
+        with self._lock, outages(self._path), transaction(self._connection):
+            now_ms = int(self._clock() * 1000)
+            alive = "SELECT 1 FROM members WHERE group_name = ? AND renewed_at_ms + lease_ms > ?"
+            if self._connection.execute(alive, (group, now_ms)).fetchone() is not None:
+                raise ConfigError(READ_NOW.format(group=group))
+            query = "SELECT slot, first_offset, end_offset FROM partitions WHERE stream = ?"
+            for slot, first, end in self._connection.execute(query, (stream,)).fetchall():
+                to = self._first_since(slot, first, end, to_ms)
+                self._connection.execute(
+                    "INSERT INTO claims VALUES (?, ?, NULL, 0, ?) "
+                    "ON CONFLICT (group_name, slot) DO UPDATE SET committed = excluded.committed",
+                    (group, slot, to),
+                )
+        return self.lag(group, stream)
+
+    def _first_since(self, slot: int, first: int, end: int, to_ms: int) -> int:
+        """Return the first offset of a slot appended at or after a time, by bisection."""
+        query = "SELECT appended_at_ms FROM records WHERE id = ?"
+        while first < end:
+            middle = (first + end) // 2
+            (at_ms,) = self._connection.execute(query, (first_id(slot, middle),)).fetchone()
+            if at_ms < to_ms:
+                first = middle + 1
+            else:
+                end = middle
+        return first
 
     def trim(self, before_ms: int) -> int:
         """Delete records appended before ``before_ms`` that every group of their stream has committed.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 MAX_VALUE_BYTES = 8 * 2**20
+READ_NOW = "group {group} is being read now: stop the processes of that stage first"
 """The largest value either adapter takes."""
 
 
@@ -155,6 +156,27 @@ class Broker(Protocol):
 
     def lag(self, group: str, stream: str) -> dict[int, Lag]:
         """Committed and end offset of every partition. Safe to call from any thread."""
+        ...
+
+    def rewind(self, group: str, stream: str, to_ms: int) -> dict[int, Lag]:
+        """Let a group that nobody reads for go on from the first records appended at or after a time.
+
+        Parameters
+        ----------
+        to_ms
+            Unix milliseconds, by the clock that stamps records. Before the oldest record: from that one on;
+            after the newest: from the end on.
+
+        Returns
+        -------
+        dict
+            As `lag` says afterwards.
+
+        Raises
+        ------
+        ConfigError
+            A reader of the group is there; stop its process first.
+        """
         ...
 
     def close(self) -> None: ...

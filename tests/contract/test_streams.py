@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from monitor.errors import PoisonError, StreamUnavailable
+from monitor.errors import ConfigError, PoisonError, StreamUnavailable
 from monitor.stream import KafkaSettings, LocalStreamSettings, open_broker
 from monitor.stream.port import (
     MAX_VALUE_BYTES,
@@ -403,6 +403,30 @@ def test_lag_from_many_threads(bench: Bench) -> None:
     for thread in threads:
         thread.join()
     assert found == [10] * 8
+
+
+def test_a_group_goes_on_from_a_time(bench: Bench) -> None:
+    bench.broker.create({"s": 2})
+    bench.write("s", numbered(10))
+    time.sleep(0.05)
+    between_ms = int(time.time() * 1000)
+    time.sleep(0.05)
+    bench.write("s", numbered(20)[10:])
+    reader = bench.reader("g", "s")
+    reader.commit(nexts(read(reader, 20)))
+    with pytest.raises(ConfigError, match="being read now"):
+        bench.broker.rewind("g", "s", between_ms)
+    reader.close()
+    bench.broker.rewind("g", "s", between_ms)
+    assert total_lag(bench.broker, "g", "s") == 10
+    again = bench.reader("g", "s")
+    assert values(read(again, 10)) == list(range(10, 20))
+    again.close()
+    for to_ms, left in ((0, 20), (between_ms + 60_000, 0)):
+        bench.broker.rewind("g", "s", to_ms)
+        assert total_lag(bench.broker, "g", "s") == left
+    bench.broker.rewind("never read", "s", between_ms)
+    assert total_lag(bench.broker, "never read", "s") == 10
 
 
 def test_an_empty_poll_returns_after_its_timeout(bench: Bench) -> None:
