@@ -42,7 +42,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         head = Path(folder) / "head.csv"
-        rows = _head(Path(given.file), head, given.rows)
+        rows = first_rows(Path(given.file), head, given.rows)
         parts: dict[str, list[float]] = {"engine": [], "pipeline": []}
         for _ in range(RUNS):
             for part, seen in parts.items():
@@ -132,7 +132,7 @@ def _cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _head(source: Path, target: Path, rows: int) -> int:
+def first_rows(source: Path, target: Path, rows: int) -> int:
     opener = gzip.open if source.suffix == ".gz" else open
     with opener(source, "rt", encoding="utf-8", newline="") as lines:
         reader = csv.reader(lines)
