@@ -1,12 +1,15 @@
-"""Items a second of the aggregate stage over SQLite: ``python -m tests.bench.aggregate [ITEMS]``.
+"""Items a second of the aggregate stage over SQLite.
+
+    python -m tests.bench.aggregate [--items N] [--json]
 
 A third of the items are copies, half name companies of one sector, in batches of 500.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
-import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -40,7 +43,12 @@ def news(number: int) -> list[ClassifiedArticle]:
     ]
 
 
-def main(number: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Items a second of the aggregate stage.")
+    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    number = given.items
     items = [
         Input(
             Classified(item, Origin(0, at)),
@@ -59,8 +67,12 @@ def main(number: int) -> None:
                 write(connection)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         store.close()
-    print(f"{number / wall:.0f} items/s, {number / cpu:.0f} items/s of processor time")
+    figures = {"items_per_s": number / wall, "items_per_core_s": number / cpu}
+    if given.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(f"{name}: {value:.0f}" for name, value in figures.items()))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    main()
