@@ -22,6 +22,7 @@ from monitor.api.shapes import (
     LabelIn,
     LabelOut,
     Me,
+    RevisionOut,
     ToLabel,
 )
 from monitor.errors import ForeshockError, RetriableError
@@ -87,6 +88,12 @@ class Client:
 
     def article(self, article_id: str) -> ArticleOut:
         return ArticleOut(**self._ask("GET", f"/articles/{article_id}"))
+
+    def revisions(self, article_id: str) -> list[RevisionOut]:
+        """Return the revisions of an article as they came, each with what it changed of the one before."""
+        return [
+            RevisionOut(**each) for each in self._ask("GET", f"/articles/{article_id}/revisions")
+        ]
 
     def alerts(self, limit: int = 50, **filters: Any) -> Iterator[AlertOut]:
         """Go through alerts, the newest first. Filters: state, kind, key, min_severity, since."""

@@ -20,6 +20,7 @@ from monitor.reload import ReloadGauges
 
 SPANS = ("collect", "classify", "decide", "notify")
 SPAN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+LATENCY_BUCKETS_S = (1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400)
 
 
 class Metrics:
@@ -69,6 +70,13 @@ class Metrics:
         )
         self.visit_seconds = self._histogram(
             "foreshock_collect_visit_seconds", "How long a visit to a source took.", []
+        )
+        self.latency = self._histogram(
+            "foreshock_collect_latency_seconds",
+            "From publication to collection, of new items whose date is believed; what a source holds at its "
+            "first visit is not counted.",
+            [],
+            LATENCY_BUCKETS_S,
         )
         self.predictions = self._counter(
             "foreshock_classify_items_total",

@@ -405,8 +405,8 @@ FEEDS: Rows = {
             "Published to collected",
             "How late sources tell, and how often they are visited.",
             {
-                "median": quantile(0.5, "foreshock_alert_span_seconds", match='span="collect"'),
-                "95 %": quantile(0.95, "foreshock_alert_span_seconds", match='span="collect"'),
+                "median": quantile(0.5, "foreshock_collect_latency_seconds"),
+                "95 %": quantile(0.95, "foreshock_collect_latency_seconds"),
             },
             "s",
         ),

@@ -14,7 +14,8 @@ from monitor.aggregate.trends import key_trend
 from monitor.api.asking import Opened, Reader, Work
 from monitor.api.cursors import cursor, place
 from monitor.api.export import exported
-from monitor.api.shapes import ArticleOut, Moment, Page, Word
+from monitor.api.shapes import ArticleOut, Moment, Page, RevisionOut, Word
+from monitor.changes import with_changes
 from monitor.domain import ClassifiedArticle, Dimension, Grain, from_micros, to_micros
 from monitor.store import Connection, articles, companies, listing
 from monitor.store import alerts as stored_alerts
@@ -110,6 +111,16 @@ def get_article(_: Reader, store: Opened, article_id: Word) -> ArticleOut:
     if not found:
         raise HTTPException(404, "there is no such article")
     return ArticleOut.of(found[0])
+
+
+@news.get("/articles/{article_id}/revisions")
+def get_revisions(_: Reader, store: Opened, article_id: Word) -> list[RevisionOut]:
+    """The revisions of an article as they came, each with what it changed of the one before."""
+    with store.read() as connection:
+        found = [item.article for item in articles.history(connection, article_id)]
+    if not found:
+        raise HTTPException(404, "there is no such article")
+    return [RevisionOut.of(article, changed) for article, changed in with_changes(found)]
 
 
 @news.get("/stories")

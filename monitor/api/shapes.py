@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from models.labels import Head
-from monitor.domain import Alert, ClassifiedArticle, Label
+from monitor.changes import Change, Part
+from monitor.domain import Alert, Article, ClassifiedArticle, Label
 from monitor.relabel.candidates import Asked
 from monitor.store.audit import Written
 from monitor.store.dead import DeadLetter
@@ -113,6 +114,33 @@ class ArticleOut(BaseModel):
             mentions=[asdict(each) for each in item.mentions],
             risks=[asdict(each) for each in item.risks],
             unsure=list(item.unsure),
+        )
+
+
+class ChangeOut(BaseModel):
+    """A part of an article that an update changed; of a lead, the sentences that went and those that came."""
+
+    part: Part = Field(examples=["title"])
+    before: str = Field(examples=["Acme recalls 3,000 heaters"])
+    after: str = Field(examples=["Acme recalls 5,000 heaters"])
+
+
+class RevisionOut(BaseModel):
+    """A revision of an article, and what it changed of the one before; the first changed nothing."""
+
+    revision: str = Field(examples=["9a1b2c3d4e5f6071"])
+    title: str = Field(examples=["Acme recalls 5,000 heaters"])
+    lead: str
+    published_at: datetime
+    ingested_at: datetime
+    changes: list[ChangeOut]
+
+    @classmethod
+    def of(cls, article: Article, changed: Iterable[Change]) -> RevisionOut:
+        kept = ("revision", "title", "lead", "published_at", "ingested_at")
+        return cls(
+            **{name: getattr(article, name) for name in kept},
+            changes=[ChangeOut(**asdict(each)) for each in changed],
         )
 
 

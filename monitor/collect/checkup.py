@@ -143,8 +143,7 @@ def _troubles(found: Checkup, source: Source, now: datetime) -> list[str]:
     if found.took_s > SLOW_S:
         told.append(f"it takes {found.took_s:.0f} s to answer")
     memory = source.memory if isinstance(source, Remembers) else {}
-    if memory.get("location", "").startswith("http") and memory.keys().isdisjoint(
-        VALIDATORS.values()
-    ):
+    conditions = {key.partition(" ")[0] for key in memory}
+    if memory.get("location", "").startswith("http") and conditions.isdisjoint(VALIDATORS.values()):
         told.append("it sends neither ETag nor Last-Modified: every visit reads all of it again")
     return told

@@ -145,14 +145,14 @@ def _paragraphs(body: etree._Element) -> Iterator[str]:
 
 
 def _html(data: bytes) -> Document:
-    from monitor.collect.pages import from_page  # the extractor takes half a second to import
-    from monitor.collect.raw import RawItem
+    from monitor.collect.page_text import read_page  # the extractor takes half a second to import
 
-    item = from_page(RawItem("", "", "", "", None, None, None), data, MAX_CHARS)
-    at = item.published
-    if isinstance(at, str):
-        at = datetime.fromisoformat(at)
-    return Document(item.title, item.summary, at)
+    page = read_page(data)
+    return (
+        Document("", "")
+        if page is None
+        else Document(page.title, page.text[:MAX_CHARS], page.published)
+    )
 
 
 def _plain(data: bytes) -> Document:

@@ -34,6 +34,8 @@ _SNIFFED = [
     "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "koi8_r", "cp1251", "cp1252", "cp1250",
     "cp1255", "cp874",
 ]  # fmt: skip
+#: Python knows them, the web does not (WHATWG, section 4.2): names of hosts, escapes, mail's 7 bits.
+_NOT_OF_THE_WEB = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7")
 _DECLARED = re.compile(
     rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:\-]{2,40})|"""
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:\-]{2,40})""",
@@ -97,6 +99,8 @@ def declared_encoding(content_type: str, data: bytes) -> str | None:
             known = codecs.lookup(name).name
             "".encode(known)  # some names are not of text
         except (LookupError, UnicodeError, TypeError):
+            continue
+        if known in _NOT_OF_THE_WEB:
             continue
         if not known.startswith(("utf-16", "utf-32", "utf_16", "utf_32")):  # seen above, if so
             return _LARGER.get(known, known)

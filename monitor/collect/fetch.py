@@ -344,6 +344,7 @@ def unpack(name: str, body: bytes, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     return plain
 
 
+@cache  # reading a package's metadata takes as long as the rest of a request
 def user_agent() -> str:
     """Who we are, as sent with every request."""
     try:

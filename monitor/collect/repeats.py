@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from monitor.collect.raw import RawItem
 from monitor.domain import Article, DateStatus
 
 LONG_LEAD_CHARS = 80
+LEAST_KEPT = 500  # keys
+VISITS_KEPT = 8  # a visit's keys so many times: what leaves a feed seldom comes back
 
 Key = tuple[str, str]  # (id, revision), or (time, revision)
 
@@ -24,7 +27,7 @@ class Repeats:
     Parameters
     ----------
     max_items
-        How many keys are kept, one or two of an article, about 150 bytes each.
+        How many keys are kept, one or two of an article, about 300 bytes each with what it was made of.
 
     Examples
     --------
@@ -41,11 +44,25 @@ class Repeats:
     def __init__(self, max_items: int = 10_000) -> None:
         if max_items < 1:
             raise ValueError(f"max_items must be at least 1, not {max_items}")
-        self.max_items = max_items
+        self.max_items = self._bound = max_items
         self._seen: OrderedDict[Key, None] = OrderedDict()
+        self._made: OrderedDict[int, list[Key]] = OrderedDict()  # by the hash of a raw item
 
     def __len__(self) -> int:
         return len(self._seen)
+
+    def known(self, raw: RawItem) -> bool:
+        """Whether this very item was brought before, to the letter, and made an article that is remembered.
+
+        Most of what a feed brings is, and need not be read again: that is most of the cost of a visit.
+        """
+        keys = self._made.get(hash(raw))
+        if keys is None or not all(key in self._seen for key in keys):
+            return False
+        self._made.move_to_end(hash(raw))
+        for key in keys:
+            self._seen.move_to_end(key)
+        return True
 
     def fresh(self, articles: Iterable[Article]) -> list[Article]:
         """Return the articles not remembered, each pair once, in order."""
@@ -65,8 +82,25 @@ class Repeats:
             for key in _keys(article):
                 self._seen[key] = None
                 self._seen.move_to_end(key)
-        while len(self._seen) > self.max_items:
-            self._seen.popitem(last=False)
+        self._forget()
+
+    def note(self, raw: RawItem, article: Article) -> None:
+        """Note what an article was made of, once it has been appended, now or before."""
+        self._made[hash(raw)] = _keys(article)
+        self._forget()
+
+    def expect(self, items: int) -> None:
+        """Keep what a source is likely to bring again, which brought so many items in its last visit.
+
+        A thousand feeds of 25 items would else fill gigabytes with what left them weeks ago.
+        """
+        self._bound = min(self.max_items, max(LEAST_KEPT, VISITS_KEPT * items))
+        self._forget()
+
+    def _forget(self) -> None:
+        for kept in (self._seen, self._made):
+            while len(kept) > self._bound:
+                kept.popitem(last=False)
 
 
 def _keys(article: Article) -> list[Key]:

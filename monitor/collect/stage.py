@@ -17,7 +17,7 @@ from monitor.collect.repeats import Repeats
 from monitor.collect.replay_times import ReplayTimes
 from monitor.collect.source import Failure, Paced, Remembers, Source, SourceError
 from monitor.collect.visitors import Piece, Visitors
-from monitor.domain import EPOCH, Article, DeadItem
+from monitor.domain import EPOCH, Article, DateStatus, DeadItem
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics, from_zero
 from monitor.pipeline import ARTICLES, DEADS, Effects, Input, tell_dead
@@ -51,12 +51,14 @@ class Visits:
     cadence_s: float | None = None
     items: int = 0  # of the visit in hand
     unusable: int = 0  # of those
+    settled: bool = False  # a visit was read to its end: what comes now is news
 
     def recall(self, known: Visited, now: datetime) -> None:
         """Take up what an earlier process left."""
         if known.due_at is not None:
             self.due_at = min(known.due_at, now + LONGEST_DUE)
         self.failures, self.new_at, self.cadence_s = known.failures, known.new_at, known.cadence_s
+        self.settled = known.succeeded_at is not None
         if isinstance(self.source, Remembers) and known.memory:
             self.source.remember(known.memory)
 
@@ -159,11 +161,14 @@ class CollectStage:
             return Effects(write=self._beat(now), idle_s=0.2)
         # What was taken together was ingested together: now that it is handed on.
         through = self.clock.now()
-        read = [(visits, self._read(item, at or through)) for visits, at, item in taken]
+        unread = [each for each in taken if not self._known(each)]
+        read = [(visits, self._read(item, at or through)) for visits, at, item in unread]
         dead = [item for _, item in read if isinstance(item, DeadItem)]
         new = self._new((visits, item) for visits, item in read if isinstance(item, Article))
         articles = [item for _, items in new for item in items]
-        ended = self._told([(visits, len(items)) for visits, items in new], read, now)
+        self._count(taken, read)
+        visited = {id(visits): visits for visits, _ in self._ended}
+        ended = self._told([(visits, len(items)) for visits, items in new], now)
         if not self.replays:
             articles.sort(key=lambda item: item.published_at)
 
@@ -175,6 +180,18 @@ class CollectStage:
             for visits, items in new:
                 if not visits.source.once:
                     visits.repeats.remember(items)
+                    self._time(visits, items)
+            for (visits, _, raw), (_, item) in zip(unread, read, strict=True):
+                if (
+                    isinstance(raw, RawItem)
+                    and isinstance(item, Article)
+                    and not visits.source.once
+                ):
+                    visits.repeats.note(raw, item)
+            for visits in visited.values():
+                visits.settled |= not visits.failures
+                if visits.items:  # a feed that has not changed says nothing of its length
+                    visits.repeats.expect(visits.items)
             # Only now: everything up to this time is in the stream.
             with self.store.write() as connection:
                 dead_letters.add(connection, [(item, None) for item in dead])
@@ -307,16 +324,28 @@ class CollectStage:
         )
         self._ended.append((visits, visit))
 
-    def _told(
-        self,
-        brought: Sequence[tuple[Visits, int]],
-        read: Sequence[tuple[Visits, Article | DeadItem]],
-        now: datetime,
-    ) -> list[Visit]:
-        """Return the visits that ended since the last write, with what their sources brought in this turn."""
-        for visits, item in read:
+    def _time(self, visits: Visits, items: Iterable[Article]) -> None:
+        """Note how long news took to be collected. What a source held before its first visit is none."""
+        if visits.settled:
+            for item in items:
+                if item.date_status is DateStatus.OK:
+                    took_s = (item.ingested_at - item.published_at).total_seconds()
+                    self.metrics.latency.observe(took_s)
+
+    @staticmethod
+    def _known(taken: Taken) -> bool:
+        visits, _, item = taken
+        return isinstance(item, RawItem) and not visits.source.once and visits.repeats.known(item)
+
+    @staticmethod
+    def _count(taken: Sequence[Taken], read: Sequence[tuple[Visits, Article | DeadItem]]) -> None:
+        for visits, _, _ in taken:
             visits.items += 1
+        for visits, item in read:
             visits.unusable += isinstance(item, DeadItem)
+
+    def _told(self, brought: Sequence[tuple[Visits, int]], now: datetime) -> list[Visit]:
+        """Return the visits that ended since the last write, with what their sources brought in this turn."""
         new: dict[str, int] = {}
         for visits, count in brought:
             visits.brought(count, now)

@@ -128,6 +128,11 @@ def current(connection: Connection, ids: Sequence[str]) -> list[ClassifiedArticl
     return found
 
 
+def history(connection: Connection, id_: str) -> list[ClassifiedArticle]:
+    """Return all stored revisions of an article in the order in which they came."""
+    return sorted(_load(connection, articles.c.id == id_), key=_age)
+
+
 def of_key(
     connection: Connection, dimension: Dimension, key: str, start_us: int, end_us: int
 ) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
@@ -57,47 +58,54 @@ class Visited:
 
 def save(connection: Connection, ended: Iterable[Visit]) -> None:
     """Add visits to what is known of their sources, in the order in which they ended."""
-    for visit in ended:
-        at_us = to_micros(visit.at)
-        statement = insert(connection, visits)
-        new = statement.excluded
-        kept = (
-            "succeeded_us",
-            "new_us",
-            "took_s",
-            "items",
-            "unusable",
-            "due_us",
-            "cadence_s",
-            "memory",
-        )
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[visits.c.source],
-                set_={
-                    **{name: func.coalesce(new[name], visits.c[name]) for name in kept},
-                    **{name: new[name] for name in ("tried_us", "failure", "kind")},
-                    "failures": case((new.failures == 0, 0), else_=visits.c.failures + 1),
-                },
-            ),
-            {
-                "source": visit.source,
-                "tried_us": at_us,
-                "succeeded_us": None if visit.failure else at_us,
-                "new_us": at_us if visit.new else None,
-                "failures": int(bool(visit.failure)),
-                "failure": storable(visit.failure)[:MAX_FAILURE],
-                "kind": visit.kind,
-                "took_s": visit.took_s,
-                "items": visit.items,
-                "unusable": visit.unusable,
-                "due_us": None if visit.due_at is None else to_micros(visit.due_at),
-                "cadence_s": visit.cadence_s,
-                "memory": None
-                if visit.memory is None
-                else storable(json.dumps(dict(visit.memory), ensure_ascii=True)),
+    rows = [_row(visit) for visit in ended]
+    if not rows:
+        return
+    statement = insert(connection, visits)
+    new = statement.excluded
+    kept = (
+        "succeeded_us",
+        "new_us",
+        "took_s",
+        "items",
+        "unusable",
+        "due_us",
+        "cadence_s",
+        "memory",
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[visits.c.source],
+            set_={
+                **{name: func.coalesce(new[name], visits.c[name]) for name in kept},
+                **{name: new[name] for name in ("tried_us", "failure", "kind")},
+                "failures": case((new.failures == 0, 0), else_=visits.c.failures + 1),
             },
-        )
+        ),
+        rows,
+    )
+
+
+def _row(visit: Visit) -> dict[str, Any]:
+    at_us = to_micros(visit.at)
+    memory = None
+    if visit.memory is not None:
+        memory = storable(json.dumps(dict(visit.memory), ensure_ascii=True))
+    return {
+        "source": visit.source,
+        "tried_us": at_us,
+        "succeeded_us": None if visit.failure else at_us,
+        "new_us": at_us if visit.new else None,
+        "failures": int(bool(visit.failure)),
+        "failure": storable(visit.failure)[:MAX_FAILURE],
+        "kind": visit.kind,
+        "took_s": visit.took_s,
+        "items": visit.items,
+        "unusable": visit.unusable,
+        "due_us": None if visit.due_at is None else to_micros(visit.due_at),
+        "cadence_s": visit.cadence_s,
+        "memory": memory,
+    }
 
 
 def load(connection: Connection) -> dict[str, Visited]:

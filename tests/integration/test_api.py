@@ -37,7 +37,7 @@ from monitor.collect.raw import RawItem
 from monitor.collect.source import SourceConfig
 from monitor.collect.sources import open_source
 from monitor.collect.streams import PushSource
-from monitor.domain import Article, Dimension
+from monitor.domain import Article, Dimension, revision_of
 from monitor.entities.resolver import Resolver
 from monitor.metrics import Metrics
 from monitor.pipeline import CLASSIFIEDS, Input
@@ -47,7 +47,7 @@ from monitor.stream import LocalStreamSettings, open_broker
 from monitor.stream.codec import CLASSIFIED
 from monitor.stream.port import Record
 from tests.browser import seed
-from tests.support.make import T0
+from tests.support.make import T0, classified
 from tests.support.make import alert as alert_of
 from tests.support.web import PEOPLE, Browser, populate, web
 
@@ -93,7 +93,7 @@ MATRIX: dict[tuple[str, str], tuple[Role, Any]] = {
         ("GET", f"/api/v1{path}"): (Role.VIEWER, None)
         for path in (
             *("/me", "/articles", "/articles/export", "/articles/{article_id}", "/stories"),
-            "/articles/search?q=x",
+            *("/articles/search?q=x", "/articles/{article_id}/revisions"),
             *("/trends?key=x", "/companies", "/alerts", "/alerts/export", "/alerts/atom"),
             *("/alerts/{alert_id}", "/health", "/feeds", "/models"),
             *("/alerts/stream", "/labels", "/labels/gold", "/labels/agreement"),
@@ -207,6 +207,42 @@ def test_pages_are_whole_and_stand_still_when_news_comes_in(served: Served) -> N
         assert named and all("castlereach-bancorp" in each.companies for each in named)
         with pytest.raises(ApiRefused, match="cursor"):
             vic.get("/articles", cursor="WzEsMl0")
+
+
+def test_an_update_says_what_it_changed(served: Served) -> None:
+    first = classified(
+        "an update", "Acme recalls 3,000 fans", published_at=T0 - timedelta(days=400)
+    )
+    texts = (
+        ("Acme recalls 3,000 fans", "Two caught fire. Nobody was hurt."),
+        ("Acme recalls 5,000 fans", "Two caught fire. One man was hurt."),
+        (
+            "Acme recalls 5,000 fans",
+            "Two caught fire. One man was hurt.",
+        ),  # further down, its body differs
+    )
+    with served.store.write() as connection:
+        for hours, (title, lead) in enumerate(texts):
+            at = first.article.ingested_at + timedelta(hours=hours)
+            revision = revision_of(title, lead if hours < 2 else f"{lead} It has called its bank.")
+            article = replace(
+                first.article, title=title, lead=lead, revision=revision, ingested_at=at
+            )
+            articles.add(connection, [replace(first, article=article)])
+    with served.client("vic") as vic:
+        told = vic.revisions(first.article.id)
+        assert [(each.title, each.lead) for each in told] == list(texts)
+        assert told[-1].revision == vic.article(first.article.id).revision
+        assert [[(c.part, c.before, c.after) for c in each.changes] for each in told] == [
+            [],
+            [
+                ("title", "Acme recalls 3,000 fans", "Acme recalls 5,000 fans"),
+                ("lead", "Nobody was hurt.", "One man was hurt."),
+            ],
+            [("body", "", "")],
+        ]
+        with pytest.raises(ApiRefused, match="404"):
+            vic.revisions("0" * 32)
 
 
 def test_labels_are_asked_for_given_and_taken_back(served: Served) -> None:

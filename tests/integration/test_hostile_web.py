@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +21,14 @@ from monitor.collect.politeness import Turns
 from monitor.collect.raw import RawItem
 from monitor.collect.repeats import Repeats
 from monitor.collect.source import Failure, SourceConfig, SourceError
+from monitor.collect.stage import CollectStage
 from monitor.domain import Article
-from tests.support.hostile import Asked, Hostile, head, hostile, leads, sends
+from monitor.metrics import Metrics
+from monitor.pipeline import ARTICLES, DEADS
+from monitor.store import Store, visits
+from monitor.stream import LocalStreamSettings, open_broker
+from monitor.stream.port import Broker
+from tests.support.hostile import Answer, Asked, Hostile, head, hostile, leads, sends
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 SOCKET_BYTES = 8 * 1024 * 1024  # what kernels may hold between the two ends
@@ -284,6 +292,79 @@ def test_not_modified_for_ever(server: Hostile) -> None:
     assert server.asked[0].headers["if-none-match"] == '"1"'
     assert all("x-evil" not in asked.headers for asked in server.asked)
     assert source.fresh_s == 900 and source.memory == memory
+
+
+@dataclass
+class Clock:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def days(server: Hostile, sqlite_store: Store, tmp_path: Path) -> Iterator[Days]:
+    broker = open_broker(LocalStreamSettings(path=tmp_path / "streams.db"))
+    broker.create({ARTICLES: 1, "news.classified": 1, DEADS: 1, "alerts": 1})
+    yield Days(server, sqlite_store, broker)
+    broker.close()
+
+
+@dataclass
+class Days:
+    """A feed that is read every minute, in a time that goes from visit to visit."""
+
+    server: Hostile
+    store: Store
+    broker: Broker
+    clock: Clock = field(default_factory=Clock)
+    items: int = 0
+    failures: int = 0
+
+    def __post_init__(self) -> None:
+        config = SourceConfig("f", "feed", self.server.url + "/feed", interval_s=60.0)
+        self.stage = CollectStage(
+            [FeedSource(config)],
+            *(DateRules(), self.broker, self.store, self.clock, self.clock, Metrics(), 10_000),
+        )
+
+    def until(self, end: datetime, answer: Callable[[int], Answer]) -> int:
+        """Go on with the n-th request answered so; return how many there were."""
+        asked = len(self.server.asked)
+        while (due_at := self.stage.visits[0].due_at) < end:
+            self.clock.at = max(self.clock.at, due_at)
+            self.server.answers["/feed"] = answer(len(self.server.asked) - asked)
+            effects = self.stage.process(())
+            assert effects.after is not None
+            self.items += len(effects.outputs.get(ARTICLES, ()))
+            effects.after()
+        with self.store.read() as connection:
+            self.failures = visits.load(connection)["f"].failures
+        return len(self.server.asked) - asked
+
+
+def test_a_feed_that_flaps_is_read_on(days: Days) -> None:
+    def flaps(number: int) -> Answer:
+        if number % 2:
+            return sends(b"", "500 Internal Server Error")
+        return sends(rss(ITEM.format(f"Report {number}", f"<guid>{number}</guid>")))
+
+    asked = days.until(NOW + timedelta(hours=2), flaps)
+    assert 60 <= asked <= 120 and days.items == (asked + 1) // 2
+    days.stage.close()
+
+
+def test_a_feed_that_fails_for_days_is_left_in_peace_and_comes_back(days: Days) -> None:
+    failed = NOW + timedelta(days=2)
+    asked = days.until(failed, lambda _: sends(b"", "500 Internal Server Error"))
+    assert asked == days.failures <= 6 + 48  # one an hour, where there would be 2,880
+    again = sends(rss(ITEM.format("Back", "<guid>1</guid>")))
+    days.until(failed + timedelta(hours=1.2), lambda _: again)
+    assert (days.items, days.failures) == (1, 0)
+    # At its pace again: of one item in two days that is the slowest, four intervals.
+    asked = days.until(days.clock.at + timedelta(hours=1), lambda _: again)
+    assert 12 <= asked <= 60
+    days.stage.close()
 
 
 def test_the_same_items_with_new_guids_are_repeats(server: Hostile) -> None:

@@ -6,6 +6,7 @@ import gzip
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
-from monitor.collect.feed_document import read_feed
+from monitor.collect.feed_document import parse_feed, read_feed
 from monitor.collect.feeds import FeedSource
 from monitor.collect.fetch import Fetcher, retry_after_s
 from monitor.collect.raw import RawItem
@@ -326,6 +327,18 @@ def test_article_pages_complete_the_feed(site: Site) -> None:
     source.close()
 
 
+def test_a_page_that_says_the_same_of_every_item_says_nothing(site: Site) -> None:
+    site.pages["/feed"] = (200, {}, rss("one", "two"))
+    for name, number in (("one", b"17"), ("two", b"18")):
+        wall = PAGE.encode().replace(b"</article>", b"<p>Reference " + number + b"</p></article>")
+        site.pages[f"/news/{name}"] = (200, {"Content-Type": "text/html"}, wall)
+    source = FeedSource(SourceConfig("f", "feed", site.url + "/feed", articles=True))
+    one, two = source.poll(NOW)
+    assert isinstance(one, RawItem) and isinstance(two, RawItem)
+    assert one.summary and two.summary == ""  # what the first was, nobody could know
+    source.close()
+
+
 def test_repeats_forget_the_oldest() -> None:
     at = NOW
     made = [
@@ -339,3 +352,38 @@ def test_repeats_forget_the_oldest() -> None:
     repeats.remember(made[3:])
     assert len(repeats) == 3
     assert repeats.fresh(made) == [made[1]]
+
+
+def test_what_came_before_to_the_letter_is_known_without_being_read() -> None:
+    raws = [RawItem("f", "o", f"T {n}", "", f"https://a/{n}", None, NOW) for n in range(1_000)]
+    made = [to_article(raw, NOW, DateRules()) for raw in raws]
+    articles = [each for each in made if isinstance(each, Article)]
+    repeats = Repeats()
+    for raw, article in zip(raws, articles, strict=True):
+        assert not repeats.known(raw)
+        repeats.note(raw, article)
+        assert not repeats.known(raw), "its article is not appended yet"
+    repeats.remember(articles)
+    assert all(repeats.known(raw) for raw in raws)
+    assert not repeats.known(replace(raws[0], summary="More."))
+    repeats.known(raws[0])
+    repeats.expect(25)  # what it brings in a visit: the rest left it long ago
+    assert len(repeats) == 500 and repeats.known(raws[0]) and repeats.known(raws[-1])
+    assert not repeats.known(raws[1]) and repeats.fresh([articles[1]]) == [articles[1]]
+
+
+@pytest.mark.parametrize(
+    ("document", "header"),
+    [
+        (
+            b"<rdf:RDF><item><title>Acme</title></item></rdf:RDF>",
+            "",
+        ),  # the prefix was never declared
+        (b"<rss><channel><item><title>Acme \x80</title></item></channel></rss>", "x; charset=idna"),
+        (b"<rss><channel><item><title>Acme &LT;b&GT;</title></item></channel></rss>", ""),
+    ],
+    ids=["prefix", "codec", "entity"],
+)
+def test_what_the_fuzzer_found(document: bytes, header: str) -> None:
+    [entry] = parse_feed(document, "x", None, header).entries
+    assert entry.title.startswith("Acme")

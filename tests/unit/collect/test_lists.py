@@ -12,7 +12,7 @@ import pytest
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
 from monitor.collect.raw import RawItem
-from monitor.collect.source import Source, SourceConfig, SourceError
+from monitor.collect.source import Failure, Remembers, Source, SourceConfig, SourceError
 from monitor.collect.sources import open_source
 from monitor.domain import Article
 from monitor.errors import ConfigError
@@ -171,6 +171,68 @@ def test_a_page_that_changes_is_an_update_of_one_item(site: Site) -> None:
     site.pages["/notice"] = b"<div id=app></div>"
     with pytest.raises(SourceError, match="no article was found on the page"):
         list(source.poll(NOW))
+    source.close()
+
+
+def restarted(source: Source, again: Source) -> Source:
+    """Give what a source knows to another one, as after a restart: through JSON."""
+    assert isinstance(source, Remembers) and isinstance(again, Remembers)
+    again.remember(json.loads(json.dumps(dict(source.memory))))
+    source.close()
+    return again
+
+
+@pytest.mark.parametrize("kind", ["sitemap", "list"])
+def test_what_was_read_is_not_asked_for_again_after_a_restart(kind: str, site: Site) -> None:
+    maps = "".join(one_map(site, f"/{each}.xml") for each in "ab")
+    site.pages["/begin"] = INDEX.format(maps).encode()
+    for each in "ab":
+        urls = URLSET.format(page(f"http://a.example/acme-{each}")).encode()
+        site.pages[f"/{each}.xml"] = Answer(urls, headers={"ETag": f'"{each}"'})
+    told: dict[str, Any] = {}
+    if kind == "list":
+        listed = b'<li><a href="/1">acme a</a></li><li><a href="/2">acme b</a></li>'
+        site.pages["/begin"] = Answer(listed, headers={"ETag": '"l"'})
+        told = {"options": {"item": "li"}}
+    first = opened(site, kind, "/begin", **told)
+    assert titles(first) == ["acme a", "acme b"]
+    asked = len(site.asked)
+    second = restarted(first, opened(site, kind, "/begin", **told))
+    assert titles(second) == []
+    sent = [each.headers.get("if-none-match") for each in site.asked[asked:]]
+    assert sent == (['"l"'] if kind == "list" else [None, '"a"', '"b"'])
+    elsewhere = restarted(second, opened(site, kind, "/other", **told))
+    assert isinstance(elsewhere, Remembers) and elsewhere.memory == {}
+    elsewhere.close()
+
+
+def test_an_update_of_a_page_is_dated_by_the_page(site: Site) -> None:
+    def revised(number: int, updated: str) -> bytes:
+        times = {"published": "2025-11-03T09:00:00Z", "modified": updated}
+        head = "".join(
+            f'<meta property="article:{name}_time" content="{at}">' for name, at in times.items()
+        )
+        return notice(number).replace(b"<title>", head.encode() + b"<title>", 1)
+
+    source = opened(site, "page", "/notice", language="en")
+    dates = []
+    for number, updated in ((1, "2025-12-24T08:00:00Z"), (2, "2026-01-05T09:50:00Z")):
+        site.pages["/notice"] = revised(number, updated)
+        [item] = source.poll(NOW)
+        assert isinstance(item, RawItem)
+        dates.append(item.published)
+        source = restarted(source, opened(site, "page", "/notice", language="en"))
+    assert dates == [
+        datetime(2025, 11, 3, 9, tzinfo=UTC),  # the first text we see is no update
+        datetime(2026, 1, 5, 9, 50, tzinfo=UTC),
+    ]
+    site.pages["/notice"] = revised(2, "2026-01-05T09:59:00Z")
+    assert list(source.poll(NOW)) == []  # another date above the same text
+    wall = b"<title>Just a moment</title><article><p>Enable JavaScript and cookies to go on.</p></article>"
+    site.pages["/notice"] = b"<html>" + wall + b"</html>"
+    with pytest.raises(SourceError, match="shows no news to a program") as caught:
+        list(source.poll(NOW))
+    assert caught.value.kind is Failure.BLOCKED
     source.close()
 
 

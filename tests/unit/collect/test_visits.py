@@ -92,3 +92,41 @@ def test_every_visit_is_kept_with_its_outcome(sqlite_store: Store, tmp_path: Pat
     assert third["torn"].tried_at == later, "the breaker: a wait twice as long"
     stage.close()
     broker.close()
+
+
+def test_the_time_from_publication_to_collection_is_measured(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    broker = open_broker(LocalStreamSettings(path=tmp_path / "streams.db"))
+    broker.create({"news.articles": 1, "news.classified": 1, "news.dead": 1, "alerts": 1})
+    clock, metrics = Clock(), Metrics()
+
+    class Dated(Feed):
+        def poll(self, now: datetime) -> Iterator[RawItem]:
+            for age_s, title in enumerate(self.items):
+                at = now - timedelta(seconds=age_s * 40)
+                yield RawItem(self.name, self.name, title, "", f"https://x/{title}", None, at)
+
+    feed = Dated("feed", ["one", "two", "three"])
+    stage = CollectStage(
+        [feed], DateRules(), broker, sqlite_store, clock, clock, metrics, max_backlog=1_000
+    )
+
+    def turn(at: datetime) -> tuple[float, float]:
+        clock.at = at
+        effects = stage.process(())
+        assert effects.after is not None
+        effects.after()
+        total, count = (
+            metrics.registry.get_sample_value(f"foreshock_collect_latency_seconds_{what}")
+            for what in ("sum", "count")
+        )
+        assert total is not None and count is not None
+        return total, count
+
+    assert turn(T0) == (0, 0)  # what it held before we came is no news
+    feed.items = ["four", "five", "one"]
+    assert turn(T0 + EVERY) == (40, 2)
+    assert turn(T0 + 2 * EVERY) == (40, 2)
+    stage.close()
+    broker.close()
