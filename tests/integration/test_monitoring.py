@@ -21,8 +21,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
+from typer.testing import CliRunner
 
 from deploy.grafana.__main__ import written
+from monitor.cli import app
 from monitor.pipeline import ARTICLES
 from monitor.stream import LocalStreamSettings, open_broker
 from monitor.stream.port import Message
@@ -31,9 +33,9 @@ from tests.support.prometheus import Prometheus, prometheus
 from tests.support.receiver import Receiver
 from tests.support.site import Site, serve
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
-WAIT_S = 90.0
+WAIT_S = 180.0
 ITEMS = 700  # a drift monitor wants 300 of the last week and 300 before it
 COMPANIES = ("Aldermoor", "Corvane", "Eastmarch", "Halveth", "Penrowe")
 EVENTS = (
@@ -153,12 +155,8 @@ def test_no_panel_is_empty_and_alerts_reach_alertmanager(
         sent = 'foreshock_notify_notifications_total{outcome="sent"}'
         until(lambda: is_at_least(sent, 1), "nobody was told")
         poison(tmp_path / "foreshock-streams.db")
-        drift = [sys.executable, "-m", "monitor.cli", "retrain", "drift", "--json"]
-        subprocess.run(
-            [*drift, "--db", f"sqlite:///{tmp_path}/foreshock.db"],
-            capture_output=True,
-            timeout=90,
-        )
+        drift = ["retrain", "drift", "--db", f"sqlite:///{tmp_path}/foreshock.db"]
+        assert CliRunner().invoke(app, drift).exit_code in (0, 1)  # 1: a monitor speaks
         time.sleep(3)  # scrapes and evaluations
         empty = {where: ask for where, ask in asked() if not _answers(told, ask)}
         assert not empty
