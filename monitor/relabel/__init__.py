@@ -3,6 +3,6 @@
 ``queue`` chooses, ``answers`` takes down, ``standing`` says which label counts, ``agreement`` how far people
 agree, ``exchange`` carries labels to other tools and back. Labels themselves are in `monitor.store.labels`.
 
-To add a sampler: a class with ``worth`` and ``why`` in ``samplers``, one line in `samplers.SAMPLERS`, and its
+To add a sampler: a class with ``order`` and ``why`` in ``samplers``, one line in `samplers.SAMPLERS`, and its
 share in the settings.
 """

@@ -3,6 +3,7 @@
 Recorded news is replayed through the whole pipeline into SQLite, a quarter of the rows and all of them; the
 difference of the two sizes, over the difference of the articles, is what one more article takes: its rows,
 its indices (that of words too), its share of buckets and alerts. The file begins with an empty schema.
+Beside it stand the bytes of its records on all streams, keys and values: what brokers keep of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.cost import SHARED, first_rows
@@ -27,23 +30,45 @@ def main() -> None:
     given = parser.parse_args()
     few = size(given.file, given.watchlist, given.rows // 4)
     many = size(given.file, given.watchlist, given.rows)
-    each = (many[1] - few[1]) / (many[0] - few[0])
-    print(json.dumps({"few": few, "many": many, "bytes_per_article": round(each)}))
+    articles = many.articles - few.articles
+    figures = {
+        "articles": [few.articles, many.articles],
+        "store_bytes": [few.store_bytes, many.store_bytes],
+        "store_bytes_per_article": round((many.store_bytes - few.store_bytes) / articles),
+        "record_bytes_per_article": round((many.record_bytes - few.record_bytes) / articles),
+    }
+    print(json.dumps(figures))
 
 
-def size(file: str, watchlist: str, rows: int) -> tuple[int, int]:
-    """Return the articles and the bytes of a store after so many rows, its log written back."""
+@dataclass(frozen=True)
+class Size:
+    """What a replay left."""
+
+    articles: int
+    store_bytes: int
+    record_bytes: int
+
+
+def size(file: str, watchlist: str, rows: int) -> Size:
+    """Replay so many rows and weigh what there is then, the write-ahead log written back."""
     with tempfile.TemporaryDirectory(prefix="foreshock-growth-") as folder:
-        news, store = Path(folder) / "news.csv", Path(folder) / "store.db"
-        first_rows(file, news, rows)
+        news, store, log = (Path(folder) / name for name in ("news.csv", "s.db", "log.db"))
+        first_rows(Path(file), news, rows)
         command = [sys.executable, "-m", "monitor.cli", "replay", str(news), "--speed", "max"]
         command += ["--watchlist", watchlist, "--db", f"sqlite:///{store}", "--json"]
-        subprocess.run(command, check=True, env=os.environ, stdout=subprocess.DEVNULL)
-        with sqlite3.connect(store) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            (articles,) = connection.execute("SELECT count(*) FROM articles").fetchone()
-        connection.close()
-        return articles, store.stat().st_size
+        env = os.environ | {"FORESHOCK__STREAM__PATH": str(log)}
+        subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL)
+        articles = _one(store, "SELECT count(*) FROM articles")
+        records = _one(log, "SELECT sum(length(key) + length(value)) FROM records")
+        return Size(articles, store.stat().st_size, records)
+
+
+def _one(path: Path, query: str) -> int:
+    """Return the one number that a query gives, once the file is whole."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (number,) = connection.execute(query).fetchone()
+    return int(number)
 
 
 if __name__ == "__main__":
