@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -131,6 +132,7 @@ class Service:
                 raise ConfigError(f"no stage {name!r}; stages are {', '.join(STAGES)}")
             self.stages[name] = _MAKE[name](outside, sources, send)
         self._send = send
+        self._turned_s: dict[str, float] = {}
         self._watchlists = dict.fromkeys(self.stages, outside.watching.value.number)
         settings = outside.settings
         self._housekeeping = None
@@ -187,6 +189,15 @@ class Service:
         self.outside.broker.close()
         self.outside.store.close()
 
+    def ages(self) -> dict[str, float | None]:
+        """Return for each stage that runs how many seconds ago it began a turn; None before its first."""
+        now_s, turned_s = time.monotonic(), dict(self._turned_s)
+        return {
+            name: now_s - turned_s[name] if name in turned_s else None
+            for name in self.stages
+            if name in self.running
+        }
+
     def _run(self, name: str) -> None:
         outside = self.outside
         loop = StageLoop(
@@ -214,6 +225,7 @@ class Service:
         """Let a stage have time and watchlist of now, in its own thread and between two of its turns."""
         self.outside.wall.follow()
         watched = self.outside.watching.refresh()
+        self._turned_s[name] = time.monotonic()
         if watched.number == self._watchlists[name]:
             return
         self._watchlists[name] = watched.number

@@ -80,7 +80,9 @@ class StoreSettings(Section):
     """Where articles, trends and alerts are kept."""
 
     url: str = Field(
-        "sqlite:///foreshock.db", description="`sqlite:///FILE` or `postgresql://USER@HOST/NAME`."
+        "sqlite:///foreshock.db",
+        description="`sqlite:///FILE` or `postgresql://USER@HOST/NAME`; `?password_file=PATH` behind the "
+        "latter names the file of its password.",
     )
     minute_days: float = Field(35, gt=0, description="Days that minute buckets are kept.")
     hour_days: float = Field(800, gt=0, description="Days that hour buckets are kept; days stay.")
@@ -721,6 +723,20 @@ class WebSettings(Section):
         return self
 
 
+class MetricsSettings(Section):
+    """What a pipeline process answers to those who watch it, where no web process runs beside it."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Nothing there asks for a token."
+    )
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of `/metrics`, `/healthz` and `/readyz`; by default none is opened.",
+    )
+
+
 class LogSettings(Section):
     """What is logged, on standard error."""
 
@@ -761,6 +777,7 @@ class Settings(BaseSettings):
     relabel: RelabelSettings = RelabelSettings(**{})
     retrain: RetrainSettings = RetrainSettings(**{})
     web: WebSettings = WebSettings(**{})
+    metrics: MetricsSettings = MetricsSettings(**{})
     log: LogSettings = LogSettings(**{})
     traces: TraceSettings = TraceSettings(**{})
 

@@ -25,7 +25,10 @@ from monitor.errors import ConfigError
 from monitor.signals import DRAIN_S, stopping
 
 if TYPE_CHECKING:
+    from monitor.probe import Probe
     from monitor.replay import Outcome
+    from monitor.service import Service
+    from monitor.settings import Settings
 
 STAGE_NAMES = ("collect", "classify", "aggregate", "alert", "notify")
 
@@ -89,12 +92,27 @@ def pipeline(
     service = Service(open_outside(settings), stages_of(stages, STAGE_NAMES))
     with stopping(service.stop.set, DRAIN_S):
         service.start()
+        probe = _probe(service, settings)
         try:
             while not service.stop.wait(0.5) and service.running:
                 pass
         finally:
             service.close()
+            if probe is not None:
+                probe.close()
         service.join()
+
+
+def _probe(service: Service, settings: Settings) -> Probe | None:
+    """Open the port on which this process is watched, where the settings name one."""
+    from monitor.metrics import exposition
+    from monitor.probe import Probe
+
+    if settings.metrics.port is None:
+        return None
+    registry = service.outside.metrics.registry
+    where = (settings.metrics.host, settings.metrics.port)
+    return Probe(*where, service.ages, tuple(service.stages), lambda: exposition(registry))
 
 
 def replay(

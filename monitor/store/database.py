@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from monitor.clock import WallClock
 from monitor.errors import ConfigError, StoreUnavailable
+from monitor.secret import secret_text
 from monitor.store.migrate import upgrade
 
 BUSY_TIMEOUT_MS = 30_000
@@ -156,9 +158,15 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
+    """Return an engine for PostgreSQL.
+
+    ``password_file`` in the URL's query is ours: libpq takes a password only from a file that nobody else may
+    read, which a secret mounted for a group is not.
+    """
+    named = url.query.get("password_file")
     try:
-        return create_engine(
-            url,
+        engine = create_engine(
+            url.difference_update_query(["password_file"]),
             pool_pre_ping=True,
             pool_size=10,
             connect_args={"connect_timeout": 10, "options": "-c statement_timeout=60000"},
@@ -167,6 +175,17 @@ def _server_engine(url: URL) -> Engine:
         raise ConfigError(
             "store.url: PostgreSQL needs its driver; install foreshock[postgres]"
         ) from None
+    if named is not None:
+        path = named if isinstance(named, str) else named[-1]
+
+        @event.listens_for(engine, "do_connect")
+        def authenticate(
+            _dialect: Any, _record: Any, _arguments: Any, given: dict[str, Any]
+        ) -> None:
+            # At every connection: a password that was changed needs no restart.
+            given["password"] = secret_text(SecretStr(f"file:{path}"))
+
+    return engine
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import monitor.store.database
@@ -156,6 +157,43 @@ def test_a_database_that_does_not_exist_is_a_setting_to_change(
 ) -> None:
     with pytest.raises(ConfigError, match=r'database "nowhere" does not exist.*store\.url'):
         Store(postgres_server.url("nowhere"))
+
+
+def test_a_password_from_a_file_is_read_at_every_connection(
+    postgres_server: PostgresServer, postgres: str, tmp_path: Path
+) -> None:
+    """A server that asks one user for a password, which is then changed, on both sides."""
+    rules = postgres_server.folder / "data" / "pg_hba.conf"
+    rules.write_text(f"host all asked 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("CREATE ROLE asked SUPERUSER LOGIN PASSWORD 'hunter2'")
+        admin.execute("SELECT pg_reload_conf()")
+        try:
+            url = postgres.replace("postgres@", "asked@")
+            store = Store(f"{url}?password_file={secret}")
+            put(store, "a")
+            assert PASSWORD not in store.name
+
+            admin.execute("ALTER ROLE asked PASSWORD 'another'")
+            store.engine.dispose()  # as when its connections end
+            with pytest.raises(ConfigError, match="authentication failed"):
+                put(store, "b")
+            secret.write_text("another")
+            put(store, "b")
+            assert articles.count(store) == 2
+            store.close()
+        finally:
+            admin.execute("REASSIGN OWNED BY asked TO postgres")
+            admin.execute("DROP ROLE asked")
+
+
+def test_a_password_file_that_is_not_there_is_a_setting_to_change(
+    postgres: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"secret file .*gone: No such file"):
+        Store(f"{postgres}?password_file={tmp_path / 'gone'}")
 
 
 def test_a_restarted_server_is_an_outage_and_then_none(
