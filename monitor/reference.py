@@ -151,7 +151,7 @@ def metrics() -> str:
     from monitor.metrics import Metrics
     from monitor.store_metrics import families
 
-    described = [(c.describe()[0], c._labelnames) for c in Metrics().collectors]
+    described = [(next(iter(c.describe())), c._labelnames) for c in Metrics().collectors]
     described += [(family, family._labelnames) for family in families()]
     rows = []
     for metric, labelnames in described:

@@ -65,5 +65,5 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except httpx.HTTPError:
             pass
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{process.args} did not start:\n{log.read_text()[-2000:]}")
+            raise RuntimeError(f"{url} did not answer:\n{log.read_text()[-2000:]}")
         time.sleep(0.05)
