@@ -136,7 +136,10 @@ def test_prometheus_and_alertmanager_take_their_files(tmp_path: Path) -> None:
     told = (DEPLOY / "compose/alertmanager.yml").read_text("utf-8")
     assert "url_file: /run/secrets/operations_webhook" in told
     routes.write_text(told.replace("url_file: /run/secrets/", "url: http://127.0.0.1/"))
-    for command in ([promtool, "check", "config", here], [amtool, "check-config", routes]):
+    for command in (
+        [promtool, "check", "config", str(here)],
+        [amtool, "check-config", str(routes)],
+    ):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
