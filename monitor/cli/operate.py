@@ -106,7 +106,8 @@ def doctor(
 def migrate(config: ConfigOption = None, db: DbOption = None) -> None:
     """Bring the schema up to date, as every process does when it starts; several at once do no harm.
 
-    Processes of the version before go on meanwhile. A database of a newer version is refused.
+    Processes of the version before that run go on; they can't start again. A database of a newer version is
+    refused.
     """
     from monitor.store import Store
 

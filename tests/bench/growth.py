@@ -3,7 +3,8 @@
 Recorded news is replayed through the whole pipeline into SQLite, a quarter of the rows and all of them; the
 difference of the two sizes, over the difference of the articles, is what one more article takes: its rows,
 its indices (that of words too), its share of buckets and alerts. The file begins with an empty schema.
-Beside it stand the bytes of its records on all streams, keys and values: what brokers keep of it.
+Beside it stand the bytes of its records on all streams, keys and values: what brokers keep of it, and the
+most memory that the process with all stages and the model took.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("file", nargs="?", default=str(SHARED / "replay/reuters_2014-05.csv.gz"))
     parser.add_argument("--watchlist", default=str(SHARED / "replay/watchlist.csv"))
     parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--json", action="store_true", help="the only form there is")
     given = parser.parse_args()
     few = size(given.file, given.watchlist, given.rows // 4)
     many = size(given.file, given.watchlist, given.rows)
@@ -37,7 +40,8 @@ def main() -> None:
         "store_bytes_per_article": round((many.store_bytes - few.store_bytes) / articles),
         "record_bytes_per_article": round((many.record_bytes - few.record_bytes) / articles),
     }
-    print(json.dumps(figures))
+    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps(figures | {"process_peak_mb": round(peak_kb / 1024)}))
 
 
 @dataclass(frozen=True)
