@@ -27,7 +27,7 @@ def foreshock(
         [sys.executable, "-m", "monitor.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=200,
         cwd=cwd,
         env={**os.environ, **environment},
     )

@@ -77,7 +77,7 @@ def test_kafka_gives_the_same_though_a_classifier_is_killed(
     try:
         wait_for_classified(kafka, tmp_path.name, ROWS // 4)
         workers[0].kill()
-        out, err = main.communicate(timeout=100)
+        out, err = main.communicate(timeout=250)
     finally:
         for process in (*workers, main):
             process.kill()
@@ -96,7 +96,7 @@ def wait_for_classified(kafka: KafkaServer, prefix: str, records: int) -> None:
     """Return once the classifiers have committed so many records."""
     broker = open_broker(KafkaSettings(kafka.bootstrap, topic_prefix=f"{prefix}-"))
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             with contextlib.suppress(StreamUnavailable):  # before the topic is made
                 lags = broker.lag("classify", ARTICLES).values()
@@ -123,7 +123,7 @@ def alerts(db: str) -> Any:
 
 def foreshock(*arguments: str) -> Any:
     process = start(*arguments)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=250)
     assert process.returncode == 0, err
     return json.loads(out)
 

@@ -38,9 +38,9 @@ from tests.support.receiver import Receiver
 from tests.support.runbook import Entry, entries
 from tests.support.site import Site, serve
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
-WAIT_S = 120.0
+WAIT_S = 240.0
 DECIDES = "aggregate,alert,notify"
 SETTINGS = """
 [store]
