@@ -16,7 +16,7 @@ DRAIN_S = 30.0  # then its supervisor kills a process
 GROWTH_PERCENT = 25.0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_nothing_is_lost_or_doubled_under_faults() -> None:
     outcome = chaos(SECONDS, seed=7)
     assert outcome.sound, outcome

@@ -18,7 +18,7 @@ from monitor.store import Store, articles
 from monitor.stream.codec import ARTICLE
 from monitor.stream.port import Message
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 STAGES = ("classify", "aggregate", "alert", "notify")
 
 
