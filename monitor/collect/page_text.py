@@ -112,7 +112,13 @@ def read_page(body: bytes, url: str | None = None, content_type: str = "") -> Pa
             return None
         stated = read_stated(tree)
         found = trafilatura.bare_extraction(
-            tree, url=url, include_comments=False, favor_precision=True, with_metadata=True
+            tree,
+            url=url,
+            include_comments=False,
+            favor_precision=True,
+            with_metadata=True,
+            # A date in words that it does not know would be tried in 200 languages: five seconds.
+            date_extraction_params={"original_date": True, "extensive_search": False},
         )
     except Exception:  # hostile input: a page that breaks the extractor is a page without text
         return None
