@@ -12,7 +12,7 @@ import importlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,12 +136,8 @@ async def metrics(_request: Request) -> Response:
     shown = desk.current()
 
     def look() -> bytes:
-        with ExitStack() as open_stores:
-            standing = StoreCollector(
-                lambda: open_stores.enter_context(desk.opened(shown.store_url)),
-                shown.settings.sources,
-            )
-            return exposition(Metrics().registry, standing)
+        standing = StoreCollector(lambda: desk.opened(shown.store_url), shown.settings.sources)
+        return exposition(Metrics().registry, standing)
 
     body = await run_in_threadpool(look)
     return Response(body, headers={"Content-Type": METRICS_TYPE, "Cache-Control": "no-store"})

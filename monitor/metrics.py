@@ -18,7 +18,6 @@ from prometheus_client.registry import Collector
 
 from monitor.reload import ReloadGauges
 
-SPANS = ("collect", "classify", "decide", "notify")
 SPAN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 LATENCY_BUCKETS_S = (1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400)
 

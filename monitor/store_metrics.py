@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from prometheus_client.core import GaugeMetricFamily
@@ -30,12 +31,16 @@ class StoreCollector(Collector):
     Parameters
     ----------
     opened
-        Returns the store; raises a `ForeshockError` where there is none.
+        Lends the store; raises a `ForeshockError` where there is none.
     sources
         Those of the settings.
     """
 
-    def __init__(self, opened: Callable[[], Store], sources: Sequence[SourceSettings] = ()) -> None:
+    def __init__(
+        self,
+        opened: Callable[[], AbstractContextManager[Store]],
+        sources: Sequence[SourceSettings] = (),
+    ) -> None:
         self.opened = opened
         self.sources = sources
 
@@ -45,10 +50,10 @@ class StoreCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         gauges = _Families()
         try:
-            store = self.opened()
-            now = time_of(store)
-            with store.read() as connection:
-                self._ask(gauges, connection, now)
+            with self.opened() as store:
+                now = time_of(store)
+                with store.read() as connection:
+                    self._ask(gauges, connection, now)
         except ForeshockError:
             gauges = _Families()
             gauges.up.add_metric([], 0)

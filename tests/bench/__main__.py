@@ -21,14 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-#: What each is asked, beside ``--json``.
-BENCHES: Mapping[str, tuple[str, ...]] = {
-    "classify": (),
-    "cost": (),
-    "aggregate": (),
-    "resolver": (),
-    "growth": (),
-}
+BENCHES = ("classify", "cost", "aggregate", "resolver", "growth")
 NAMED = ("openvino", "onnxruntime", "torch", "transformers", "sqlalchemy", "pandas")
 
 
@@ -44,7 +37,7 @@ def main() -> int:
     for name in given.names or BENCHES:
         print(f"== {name}", file=sys.stderr)
         began_s = time.monotonic()
-        figures = measured(name, BENCHES[name])
+        figures = measured(name)
         if figures is None:
             failed.append(name)
             continue
@@ -57,9 +50,9 @@ def main() -> int:
     return int(bool(failed))
 
 
-def measured(name: str, arguments: tuple[str, ...]) -> dict[str, Any] | None:
+def measured(name: str) -> dict[str, Any] | None:
     """Run one; ``None`` where it failed."""
-    command = [sys.executable, "-m", f"tests.bench.{name}", *arguments, "--json"]
+    command = [sys.executable, "-m", f"tests.bench.{name}", "--json"]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         return None

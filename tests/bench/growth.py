@@ -1,4 +1,4 @@
-"""How much the embedded store grows an article: ``python -m tests.bench.growth [FILE] [--rows N]``.
+"""How much the embedded store grows an article: ``python -m tests.bench.growth [FILE] [--rows N] [--json]``.
 
 Recorded news is replayed through the whole pipeline into SQLite, a quarter of the rows and all of them; the
 difference of the two sizes, over the difference of the articles, is what one more article takes: its rows,
@@ -29,19 +29,23 @@ def main() -> None:
     parser.add_argument("file", nargs="?", default=str(SHARED / "replay/reuters_2014-05.csv.gz"))
     parser.add_argument("--watchlist", default=str(SHARED / "replay/watchlist.csv"))
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--json", action="store_true", help="the only form there is")
+    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     few = size(given.file, given.watchlist, given.rows // 4)
     many = size(given.file, given.watchlist, given.rows)
     articles = many.articles - few.articles
-    figures = {
+    figures: dict[str, object] = {
         "articles": [few.articles, many.articles],
         "store_bytes": [few.store_bytes, many.store_bytes],
         "store_bytes_per_article": round((many.store_bytes - few.store_bytes) / articles),
         "record_bytes_per_article": round((many.record_bytes - few.record_bytes) / articles),
     }
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps(figures | {"process_peak_mb": round(peak_kb / 1024)}))
+    figures["process_peak_mb"] = round(peak_kb / 1024)
+    if given.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ right again. Without Java, Maven and the jars they skip, except in CI, where tha
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests.support.program import cannot
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "kafka" / "run"
 SASL_USER = "foreshock"
@@ -176,9 +177,7 @@ def require_kafka() -> None:
 
 
 def _cannot(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(f"Kafka cannot be started: {reason}", pytrace=False)
-    pytest.skip(f"Kafka cannot be started: {reason}")
+    cannot(f"Kafka cannot be started: {reason}")
 
 
 def _make_certificate(folder: Path) -> None:

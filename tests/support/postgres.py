@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+from tests.support.program import cannot, free_port
 
 START_S = 60.0
 # A test database need not survive a power cut.
@@ -40,7 +41,7 @@ class PostgresServer:
         self.bindir = bindir
         self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="foreshock-postgres-", dir=parent))
-        self.port = _free_port()
+        self.port = free_port()
         self._user = _unprivileged_user()
         if self._user:
             shutil.chown(self.folder, self._user)
@@ -193,11 +194,4 @@ def _unprivileged_user() -> str | None:
 
 
 def _cannot(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(f"PostgreSQL cannot be started: {reason}", pytrace=False)
-    pytest.skip(f"PostgreSQL cannot be started: {reason}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
+    cannot(f"PostgreSQL cannot be started: {reason}")
