@@ -18,7 +18,7 @@ POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a replay came to. ``read == articles + repeats + dead``."""
+    """What a replay came to. ``read == articles + repeats + dead``, unless it was stopped before its end."""
 
     read: int
     articles: int
@@ -28,6 +28,7 @@ class Outcome:
     notifications: dict[str, int]
     seconds: float
     items_per_s: float
+    complete: bool  # False: it was asked to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def replay(
     service: Service,
     watch: Callable[[int], None] = lambda aggregated: None,
 ) -> Outcome:
-    """Run a service whose collect stage ends, until all that follows is stored.
+    """Run a service whose collect stage ends, until all that follows is stored, or until it is stopped.
 
     Other stages may run in other processes: what is waited for is read from streams and store.
 
@@ -63,12 +64,12 @@ def replay(
     before = _counts(outside)
     began = time.monotonic()
     service.start()
-    while not (("collect" not in service.running) and drained(outside.broker, outside.store)):
-        if service.failure is not None:
-            break
+    done = False
+    while not (done or service.stop.is_set()):  # a failure stops it as well
         stored, repeats = progress.totals(outside.store)
         watch(stored + repeats - before.articles - before.repeats)
         time.sleep(POLL_S)
+        done = "collect" not in service.running and drained(outside.broker, outside.store)
     seconds = time.monotonic() - began
     service.stop.set()
     service.join()
@@ -87,6 +88,7 @@ def replay(
         },
         seconds=round(seconds, 2),
         items_per_s=round(collect.read / seconds, 1),
+        complete=done,
     )
 
 

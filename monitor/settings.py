@@ -724,7 +724,7 @@ class WebSettings(Section):
 
 
 class MetricsSettings(Section):
-    """What a pipeline process answers to those who watch it, where no web process runs beside it."""
+    """What a pipeline process answers to those who watch it: for where no web process runs beside it."""
 
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Nothing there asks for a token."

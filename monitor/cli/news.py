@@ -139,7 +139,7 @@ def replay(
     """Run recorded news through the pipeline, in the time it happened.
 
     Ends when everything that follows is stored, with {read, articles, repeats, dead, alerts, seconds,
-    items_per_s}; read = articles + repeats + dead.
+    items_per_s, complete}; read = articles + repeats + dead. Stopped before that, its exit status is 1.
     """
     from monitor.cli.progress import reading_bar
     from monitor.clock import ReplayClock
@@ -156,11 +156,16 @@ def replay(
     outside = open_outside(settings, ReplayClock(_speed(speed)))
     service = Service(outside, names, [source], send=notify, housekeeping=False)
     try:
-        with stopping(service.stop.set), reading_bar() as watch_of:
+        with stopping(service.stop.set, DRAIN_S), reading_bar() as watch_of:
             outcome = run_replay(outside, service, watch_of(source.progress))
     finally:
         service.close()
     _print(outcome, as_json)
+    if not outcome.complete:
+        typer.echo(
+            "stopped before its end; the same command reads on, and counts nothing twice", err=True
+        )
+        raise typer.Exit(1)
 
 
 def demo(

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from monitor.errors import StreamUnavailable
+from monitor.errors import StoreUnavailable, StreamUnavailable
 from monitor.pipeline import ARTICLES
+from monitor.store import Store, articles
 from monitor.stream import KafkaSettings, open_broker
 from tests.integration.news import write_news, write_watchlist
 from tests.support.kafka import KafkaServer
@@ -50,6 +51,29 @@ def test_a_second_run_adds_nothing(news: Path, embedded: dict[str, Any]) -> None
     assert again["alerts"] == 0
     assert again["notifications"] == {}
     assert digest("--db", embedded["db"]) == before
+
+
+def test_a_stopped_one_ends_soon_and_the_next_adds_the_rest(
+    news: Path, embedded: dict[str, Any], tmp_path: Path
+) -> None:
+    db = f"sqlite:///{tmp_path}/stopped.db"
+    options = ["--watchlist", str(news.parent / "watchlist.csv"), "--db", db, "--json"]
+    stopped = start("replay", str(news), "--speed", "3600", *options)
+    try:
+        wait_for_articles(db)
+        stopped.send_signal(signal.SIGTERM)
+        out, err = stopped.communicate(timeout=60)
+    finally:
+        stopped.kill()
+    assert stopped.returncode == 1, err
+    assert "the same command reads on" in err
+    first = json.loads(out)
+    assert not first["complete"]
+    assert 0 < first["articles"] < ROWS
+    rest = replay(news, "--db", db)
+    assert rest["complete"]
+    assert first["articles"] + rest["articles"] == ROWS
+    assert digest("--db", db) == digest("--db", embedded["db"])
 
 
 def test_the_same_alerts_every_time(news: Path, embedded: dict[str, Any], tmp_path: Path) -> None:
@@ -90,6 +114,20 @@ def test_kafka_gives_the_same_though_a_classifier_is_killed(
     ours, theirs = digest("--config", str(config)), digest("--db", embedded["db"])
     assert ours["buckets_match"] and theirs["buckets_match"]
     assert ours == theirs
+
+
+def wait_for_articles(db: str) -> None:
+    """Return once a store has some."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with contextlib.suppress(StoreUnavailable):  # while its tables are made
+            store = Store(db)
+            count = articles.count(store)
+            store.close()
+            if count:
+                return
+        time.sleep(0.2)
+    raise AssertionError("nothing was stored")
 
 
 def wait_for_classified(kafka: KafkaServer, prefix: str, records: int) -> None:
