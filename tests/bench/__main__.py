@@ -21,8 +21,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BENCHES = ("classify", "cost", "aggregate", "resolver", "growth")
-NAMED = ("openvino", "onnxruntime", "torch", "transformers", "sqlalchemy", "pandas")
+BENCHES = ("classify", "cost", "aggregate", "codec", "resolver", "growth")
+NAMED = ("openvino", "msgspec", "onnxruntime", "torch", "transformers", "sqlalchemy", "pandas")
 
 
 def main() -> int:
