@@ -17,7 +17,8 @@ from models.personal import mask
 
 __all__ = ["NORMALISATION_VERSION", "mask", "model_input", "normalise"]
 
-NORMALISATION_VERSION: int = 1
+#: 2: letters that only look Latin became Latin.
+NORMALISATION_VERSION: int = 2
 
 #: Characters of raw text that can matter to a model that reads 128 tokens.
 _READ_CHARS = 2_000
@@ -33,6 +34,19 @@ _INVISIBLE = re.compile(
 _PLAIN = re.compile(r"[\t-\r\x1c-%'-~]*")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _HAS_FULL_WIDTH = re.compile("[\u3000\uff01-\uff5e]")
+# Cyrillic and Greek letters that look like a Latin one in every common type, from the confusables of
+# Unicode Technical Standard 39; and what tells a text that is written in one of those alphabets.
+_LOOKALIKES = dict(
+    zip(
+        map(ord, "асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХΑΒΕΖΗΙΚΜΝΟΡΤΥΧο"),
+        "aceopxyijshdqwABCEHIJKMOPSTXABEZHIKMNOPTYXo",
+        strict=True,
+    )
+)
+_LOOKALIKE = re.compile(f"[{''.join(map(chr, _LOOKALIKES))}]")
+_LATIN = re.compile("[A-Za-z]")
+_OTHER_ALPHABET = re.compile("[\u0370-\u052f\u1f00-\u1fff]")
+_WORD = re.compile(r"\w+")
 _URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*", re.IGNORECASE)
 _MAX_PASSES = 4
 _MAX_MARKS = 8
@@ -42,8 +56,8 @@ def normalise(text: str) -> str:
     """One spelling for one text.
 
     HTML entities become characters, full-width ASCII becomes ASCII, invisible and control
-    characters go, the rest is NFC, runs of white space become one space. Linear in the length of
-    the text, whatever it holds, and idempotent.
+    characters go, letters that only look Latin become so, the rest is NFC, runs of white space become
+    one space. Linear in the length of the text, whatever it holds, and idempotent.
 
     Parameters
     ----------
@@ -120,7 +134,36 @@ def _one_pass(text: str) -> str:
         text = text.translate(_FULL_WIDTH)
     # Canonical ordering sorts a run of combining marks by insertion: quadratic in its length.
     text = _long_mark_runs().sub(r"\1", text)
-    return unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text)
+    if _LOOKALIKE.search(text):
+        text = unicodedata.normalize("NFC", _unmasked(text))
+    return text
+
+
+def _unmasked(text: str) -> str:
+    """A Latin text without the letters of other alphabets that were put into it to look Latin.
+
+    A text that has other letters of those alphabets is written in one of them: there, only words of both
+    that would be Latin all through are changed.
+
+    Examples
+    --------
+    >>> _unmasked("\u0410\u0440\u0440l\u0435 falls"), _unmasked("\u0421\u0421\u0421\u0420 \u0438 USA")
+    ('Apple falls', 'СССР и USA')
+    """
+    if _LATIN.search(text) is None:
+        return text
+    folded = text.translate(_LOOKALIKES)
+    if _OTHER_ALPHABET.search(folded) is None:
+        return folded
+    return _WORD.sub(_unmasked_word, text)
+
+
+def _unmasked_word(match: re.Match[str]) -> str:
+    word = match.group()
+    folded = word.translate(_LOOKALIKES)
+    mixed = _LATIN.search(word) is not None and _OTHER_ALPHABET.search(folded) is None
+    return folded if mixed else word
 
 
 def _character(match: re.Match[str]) -> str:

@@ -14,7 +14,8 @@ from models.text import mask, model_input, normalise
 # Text with what breaks normalisers: entities, marks, full-width forms, controls, surrogates.
 PIECES = st.sampled_from(
     ["&amp;", "&", "amp;", "#38;", "lt;", "&#x26;", "\u0301", "\u0316", "\u200b", "\uff06", "\u3000",
-     "\ud800", "\x00", "\t", "\n", "\u037e", "\u212a", "e", "1", "."]
+     "\ud800", "\x00", "\t", "\n", "\u037e", "\u212a", "e", "1", ".",
+     "\u0430", "\u0415", "\u039f", "\u0438", "\u03b2", "\u0308", "\u030a"]
 )  # fmt: skip
 AWKWARD = st.lists(PIECES | st.text(max_size=3), max_size=40).map("".join)
 NUMBERS = st.text("0123456789+-. ()X@[a", max_size=60)
@@ -132,3 +133,21 @@ def test_two_megabytes_take_bounded_time(unit: str) -> None:
     start = time.process_time()
     assert len(model_input(text, text)) <= 5_000
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("\u0410ppl\u0435 files for bankruptcy", "Apple files for bankruptcy"),
+        ("\u0415\u0421\u0412 raises rates", "ECB raises rates"),  # all three are Cyrillic
+        ("Default at \u0391cme", "Default at Acme"),  # Greek
+        ("MarketPublishers.\u0441", "MarketPublishers.c"),  # as it came over a wire
+        ("Сбербанк и Apple", "Сбербанк и Apple"),
+        ("СССР", "СССР"),
+        ("Сбербанк купил \u0410pple", "Сбербанк купил Apple"),
+        ("Η Tesla ανοίγει εργοστάσιο", "Η Tesla ανοίγει εργοστάσιο"),
+        ("The β of Acme, Δ 0.3", "The β of Acme, Δ 0.3"),
+    ],
+)
+def test_letters_that_only_look_latin_become_latin(given: str, read: str) -> None:
+    assert normalise(given) == read
