@@ -16,6 +16,8 @@ from monitor.collect.articles import to_article
 from monitor.collect.raw import RawItem
 from monitor.domain import Article, to_micros
 from monitor.health import troubles
+from monitor.source_report import SourceReport, reports
+from monitor.source_state import SourceState
 from monitor.store import audit, dead, listing, pages, people, promotions, visits
 from monitor.store.clock import time_of
 
@@ -62,6 +64,16 @@ def feeds(
         }
         for name in sorted({*named, *heard, *known})
     ]
+
+
+@service.get("/sources")
+def sources(
+    _: Reader, store: Opened, work: Work, state: Annotated[list[SourceState] | None, Query()] = None
+) -> list[SourceReport]:
+    """Every source as it is now, by name: state and why, visits, cadence, yield, latency."""
+    replay = pages.standing(store).replay
+    found = reports(store, work.settings.sources, time_of(store), visiting=not replay)
+    return [each for each in found if state is None or each.state in state]
 
 
 @service.get("/models")

@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from monitor.collect.mapping import Records, items_of, read_records, value_at
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.collect.web_source import WebSource
 from monitor.domain import DeadItem
 from monitor.secret import secret_text
@@ -118,7 +118,8 @@ class ApiSource(WebSource):
             if urlsplit(url)[:2] != urlsplit(self.location)[:2]:
                 raise SourceError(
                     f"{self.location}: the next page is said to be on another server; not followed, "
-                    "since the key would go there"
+                    "since the key would go there",
+                    kind=Failure.FORBIDDEN,
                 )
             return url
         if not self.options.page_param:
@@ -151,7 +152,8 @@ class ApiSource(WebSource):
         except orjson.JSONDecodeError as error:
             start = (fetched.body or b"")[:80].decode("utf-8", "replace")
             raise SourceError(
-                f"{self.location}: the answer is not JSON ({error}); it begins: {_without(key, start)!r}"
+                f"{self.location}: the answer is not JSON ({error}); it begins: {_without(key, start)!r}",
+                kind=Failure.UNREADABLE,
             ) from None
 
     def _filled(self, value: Any, now: datetime) -> Any:
@@ -167,7 +169,8 @@ class ApiSource(WebSource):
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             raise SourceError(
                 f"{self.location}: {value!r} cannot be filled in ({error}); write {{since:%Y-%m-%d}} or "
-                "{now:...}"
+                "{now:...}",
+                kind=Failure.MISCONFIGURED,
             ) from None
 
 

@@ -19,7 +19,7 @@ from monitor.collect.feed_document import read_feed
 from monitor.collect.mapping import Records, read_records, text_at
 from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.collect.web_source import WebSource
 from monitor.domain import DeadItem
 
@@ -153,4 +153,6 @@ def _json(body: bytes, url: str) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise SourceError(f"{url}: the answer is not JSON: {error}") from None
+        raise SourceError(
+            f"{url}: the answer is not JSON: {error}", kind=Failure.UNREADABLE
+        ) from None

@@ -66,7 +66,8 @@ class FeedSource(WebSource):
             raise SourceError(message, kind=Failure.UNREACHABLE) from error
         if not files:
             raise SourceError(
-                f"{place}: no {', '.join('*' + suffix for suffix in _SUFFIXES)} in this folder"
+                f"{place}: no {', '.join('*' + suffix for suffix in _SUFFIXES)} in this folder",
+                kind=Failure.NOTHING_FOUND,
             )
         for path in files:
             try:

@@ -12,7 +12,7 @@ from monitor.collect.articles import dead_item
 from monitor.collect.documents import MAX_FILE_BYTES, READERS, NotADocument, read_document
 from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
 
 MAX_FILES = 100_000
@@ -58,7 +58,9 @@ class FilesSource:
                 detail = f"{path}: {error}"
                 yield dead_item(DeadReason.BAD_FILE, detail, str(path), path.name, now)
             except OSError as error:
-                raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+                raise SourceError(
+                    f"{path}: cannot be read: {error.strerror}", kind=Failure.UNREACHABLE
+                ) from error
             else:
                 yield item
             self._read[path] = state
@@ -71,7 +73,9 @@ class FilesSource:
         if self.place.is_file():
             return [self.place]
         if not self.place.is_dir():
-            raise SourceError(f"{self.place}: no such file or folder; check the path")
+            raise SourceError(
+                f"{self.place}: no such file or folder; check the path", kind=Failure.UNREACHABLE
+            )
         root = self.place.resolve()
         found = []
         for path in self.place.glob(self.options.pattern):
@@ -83,7 +87,8 @@ class FilesSource:
             found.append(path)
             if len(found) > MAX_FILES:
                 raise SourceError(
-                    f"{self.place}: more than {MAX_FILES:,} files; narrow the pattern"
+                    f"{self.place}: more than {MAX_FILES:,} files; narrow the pattern",
+                    kind=Failure.TOO_LARGE,
                 )
         return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path))
 

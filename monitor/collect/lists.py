@@ -17,7 +17,7 @@ from monitor.collect.dates import parse_date
 from monitor.collect.encodings import to_text
 from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.collect.web_source import WebSource
 from monitor.domain import DeadItem
 
@@ -82,13 +82,16 @@ def read_list(text: str, url: str, config: SourceConfig, told: ListOptions) -> I
         parser = lxml_html.HTMLParser(encoding="utf-8", no_network=True)
         page = lxml_html.document_fromstring(text.encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
-        raise SourceError(f"{config.location}: not a readable page: {error}") from None
+        raise SourceError(
+            f"{config.location}: not a readable page: {error}", kind=Failure.UNREADABLE
+        ) from None
     etree.strip_elements(page, "script", "style", with_tail=False)
     found = _select(page, told.item)[:MAX_ITEMS]
     if not found:
         raise SourceError(
             f"{config.location}: nothing on the page is {told.item!r}; has the page changed, or does it need "
-            "JavaScript?"
+            "JavaScript?",
+            kind=Failure.NOTHING_FOUND,
         )
     language = config.language or page.get("lang")
     for element in found:

@@ -17,7 +17,7 @@ from pydantic import Field
 from monitor.collect.html_text import beginning
 from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 
 MAX_ITEMS = 10_000
 _MILLISECONDS_FROM = 1e11  # as seconds that were the year 5138
@@ -78,22 +78,26 @@ def read_records(document: Any, records: Records, origin: str) -> list[Mapping[s
     found = value_at(document, records.items) if records.items else document
     said = value_at(document, records.error) if records.error else None
     if said and not found:
-        raise SourceError(f"{origin}: the service says: {str(said)[:200]}")
+        raise SourceError(f"{origin}: the service says: {str(said)[:200]}", kind=Failure.REFUSED)
     if found is None and isinstance(document, Mapping) and records.items:
         keys = ", ".join(str(key) for key in list(document)[:10]) or "nothing"
         if records.items.split(".")[0] not in document:
             raise SourceError(
-                f"{origin}: there is no list at {records.items!r}; the answer holds: {keys[:200]}"
+                f"{origin}: there is no list at {records.items!r}; the answer holds: {keys[:200]}",
+                kind=Failure.NOTHING_FOUND,
             )
         found = []
     if not isinstance(found, list):
         where = f"at {records.items!r}" if records.items else "at its top: name its path in items"
-        raise SourceError(f"{origin}: the answer holds no list {where}")
+        raise SourceError(f"{origin}: the answer holds no list {where}", kind=Failure.NOTHING_FOUND)
     found = found[:MAX_ITEMS]
     if records.columns:
         names = value_at(document, records.columns)
         if not isinstance(names, list):
-            raise SourceError(f"{origin}: there are no names of columns at {records.columns!r}")
+            raise SourceError(
+                f"{origin}: there are no names of columns at {records.columns!r}",
+                kind=Failure.NOTHING_FOUND,
+            )
         found = [
             dict(zip(map(str, names), row, strict=False)) for row in found if isinstance(row, list)
         ]

@@ -50,7 +50,8 @@ class PageSource(WebSource):
             )
         if page is None or not page.title or not page.text:
             raise SourceError(
-                f"{self.location}: no article was found on the page; does it need JavaScript or a login?"
+                f"{self.location}: no article was found on the page; does it need JavaScript or a login?",
+                kind=Failure.NOTHING_FOUND,
             )
         text = digest(f"{page.title}\n{page.text}")
         if text != self._text:

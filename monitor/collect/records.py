@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple, cast
 
-from monitor.collect.source import SourceError
+from monitor.collect.source import Failure, SourceError
 from monitor.domain import DeadReason
 
 MAX_LINE_BYTES = 1 << 20
@@ -102,11 +102,13 @@ class LineFile:
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise SourceError(
                 f"{self.path}: the compressed data are damaged after line {number} ({error}); "
-                "copy the file again"
+                "copy the file again",
+                kind=Failure.UNREADABLE,
             ) from error
         except OSError as error:
             raise SourceError(
-                f"{self.path}: cannot be read: {error.strerror or error}; check the path"
+                f"{self.path}: cannot be read: {error.strerror or error}; check the path",
+                kind=Failure.UNREACHABLE,
             ) from error
 
 

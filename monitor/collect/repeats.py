@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from monitor.collect.near import NearRepeats
 from monitor.collect.raw import RawItem
 from monitor.domain import Article, DateStatus
 
@@ -21,6 +22,8 @@ class Repeats:
     It saves work and is no guarantee: a forgotten pair is appended again and the store counts it as
     a repeat. An item whose feed calls it something else each time is known by its text and its time; by these
     alone only where it has no URL or says enough: forty filings of one minute may have one title.
+
+    Nearly the same text under another id is a repeat, too: `monitor.collect.near` says when.
 
     Remember an article only once its append is durable, or a failed append would lose it.
 
@@ -47,6 +50,7 @@ class Repeats:
         self.max_items = self._bound = max_items
         self._seen: OrderedDict[Key, None] = OrderedDict()
         self._made: OrderedDict[int, list[Key]] = OrderedDict()  # by the hash of a raw item
+        self._near = NearRepeats()
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -67,12 +71,16 @@ class Repeats:
     def fresh(self, articles: Iterable[Article]) -> list[Article]:
         """Return the articles not remembered, each pair once, in order."""
         fresh: dict[Key, Article] = {}
+        here = NearRepeats()  # of these; not remembered before they are appended
         for article in articles:
             keys = _keys(article)
             known = [key for key in keys if key in self._seen]
             for key in known:
                 self._seen.move_to_end(key)
             if not known and not any(key in fresh for key in keys):
+                if self._near.repeated(article) or here.repeated(article):
+                    continue
+                here.remember(article)
                 fresh.update((key, article) for key in keys)
         return list({id(article): article for article in fresh.values()}.values())
 
@@ -82,7 +90,16 @@ class Repeats:
             for key in _keys(article):
                 self._seen[key] = None
                 self._seen.move_to_end(key)
+            self._near.remember(article)
         self._forget()
+
+    def recall(self, articles: Iterable[Article]) -> None:
+        """Take up what an earlier process appended, oldest first, to know what is nearly the same.
+
+        What is the same needs no memory: the store knows it by its id and revision.
+        """
+        for article in articles:
+            self._near.remember(article)
 
     def note(self, raw: RawItem, article: Article) -> None:
         """Note what an article was made of, once it has been appended, now or before."""
@@ -95,6 +112,7 @@ class Repeats:
         A thousand feeds of 25 items would else fill gigabytes with what left them weeks ago.
         """
         self._bound = min(self.max_items, max(LEAST_KEPT, VISITS_KEPT * items))
+        self._near.expect(items)
         self._forget()
 
     def _forget(self) -> None:

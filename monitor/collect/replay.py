@@ -12,7 +12,7 @@ from monitor.collect.articles import dead_item
 from monitor.collect.dates import parse_date
 from monitor.collect.raw import RawItem
 from monitor.collect.records import Line, LineFile, Torn, rows, split
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
 from monitor.errors import ConfigError
 
@@ -80,7 +80,7 @@ class ReplaySource:
         lines = self._file.lines()
         first = next(lines, None)
         if first is None:
-            raise SourceError(f"{self.path}: the file is empty; {NEEDED}")
+            raise SourceError(f"{self.path}: the file is empty; {NEEDED}", kind=Failure.UNREADABLE)
         for item in self._jsonl(first, lines) if self._is_jsonl(first) else self._csv(first, lines):
             yield self._dead(item, now) if isinstance(item, Torn) else item
 
@@ -101,7 +101,7 @@ class ReplaySource:
         header = None if isinstance(first, Torn) else split(first.text)
         if not isinstance(header, list):
             why = first.detail if isinstance(first, Torn) else "not a row of comma-separated names"
-            raise SourceError(f"{self.path}:{first[0]}: {why}; {NEEDED}")
+            raise SourceError(f"{self.path}:{first[0]}: {why}; {NEEDED}", kind=Failure.UNREADABLE)
         places = self._places(header)
         date_at = places["published"]
 
@@ -151,7 +151,10 @@ class ReplaySource:
         if missing:
             found = ", ".join(names)[:200]
             lacks = " and ".join(missing)
-            raise SourceError(f"{self.path}: no {lacks} in the header ({found}); {NEEDED}")
+            raise SourceError(
+                f"{self.path}: no {lacks} in the header ({found}); {NEEDED}",
+                kind=Failure.UNREADABLE,
+            )
         return places
 
     def _jsonl(self, first: Line | Torn, lines: Iterator[Line | Torn]) -> Iterator[RawItem | Torn]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from monitor.collect.dates import parse_date
 from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.collect.web_source import WebSource
 from monitor.domain import DeadItem
 
@@ -60,14 +60,19 @@ class SitemapSource(WebSource):
             yield from self._index(root, url, now, depth)
             return  # its maps may be new though it is not
         else:
-            raise SourceError(f"{url}: not a sitemap: its root is <{name}>")
+            raise SourceError(
+                f"{url}: not a sitemap: its root is <{name}>", kind=Failure.UNREADABLE
+            )
         self.keep(url, fetched)
 
     def _index(
         self, root: etree._Element, url: str, now: datetime, depth: int
     ) -> Iterator[RawItem | DeadItem]:
         if depth == 0:
-            raise SourceError(f"{url}: an index in an index in an index of sitemaps; not followed")
+            raise SourceError(
+                f"{url}: an index in an index in an index of sitemaps; not followed",
+                kind=Failure.UNREADABLE,
+            )
         origin = urlsplit(self.location)[:2]
         maps = [
             (_date(_text(each, "lastmod")), _text(each, "loc")) for each in root.iter("{*}sitemap")
@@ -109,15 +114,20 @@ class SitemapSource(WebSource):
 def _root(data: bytes, origin: str) -> etree._Element:
     if b"<!ENTITY" in data[:10_000].upper():
         raise SourceError(
-            f"{origin}: the sitemap declares XML entities, which are not expanded here"
+            f"{origin}: the sitemap declares XML entities, which are not expanded here",
+            kind=Failure.UNREADABLE,
         )
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, huge_tree=False)
     try:
         root = etree.fromstring(data.strip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise SourceError(f"{origin}: not a readable sitemap: {error}") from None
+        raise SourceError(
+            f"{origin}: not a readable sitemap: {error}", kind=Failure.UNREADABLE
+        ) from None
     if root is None:
-        raise SourceError(f"{origin}: not a readable sitemap: it holds no XML")
+        raise SourceError(
+            f"{origin}: not a readable sitemap: it holds no XML", kind=Failure.UNREADABLE
+        )
     return root
 
 

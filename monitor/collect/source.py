@@ -25,7 +25,14 @@ class Failure(StrEnum):
     FORBIDDEN = "forbidden"  # leads to an address that is not public, or not to the web
     TOO_LARGE = "too_large"
     NOT_A_FEED = "not_a_feed"
-    OTHER = "other"
+    UNREADABLE = (
+        "unreadable"  # answers, and it is not what is read there: no JSON, no sitemap, no page
+    )
+    NOTHING_FOUND = "nothing_found"  # can be read, and the news is not where it was: it has changed
+    REFUSED = "refused"  # the service itself says no: a wrong key, a query that it does not like
+    MISCONFIGURED = "misconfigured"  # the settings of the source do not fit it
+    BROKEN = "broken"  # a fault in the program that reads it; the log has the traceback
+    OTHER = "other"  # of kinds that packages add and that do not say
 
 
 class SourceError(ForeshockError):

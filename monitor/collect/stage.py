@@ -5,27 +5,28 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock, ReplayClock
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
-from monitor.collect.pace import Pace, cadence_s
+from monitor.collect.near import WINDOW
 from monitor.collect.raw import RawItem
-from monitor.collect.repeats import Repeats
 from monitor.collect.replay_times import ReplayTimes
-from monitor.collect.source import Failure, Paced, Remembers, Source, SourceError
+from monitor.collect.source import Failure, Remembers, Source, SourceError
 from monitor.collect.visitors import Piece, Visitors
+from monitor.collect.visits import Visits
 from monitor.domain import EPOCH, Article, DateStatus, DeadItem
 from monitor.errors import ConfigError
 from monitor.metrics import Metrics, from_zero
 from monitor.pipeline import ARTICLES, DEADS, Effects, Input, tell_dead
 from monitor.store import Connection, Store, progress
+from monitor.store import articles as stored_articles
 from monitor.store import dead as dead_letters
 from monitor.store import visits as stored_visits
 from monitor.store.progress import Progress
-from monitor.store.visits import Visit, Visited
+from monitor.store.visits import Visit
 from monitor.stream.codec import ARTICLE, DEAD
 from monitor.stream.port import Broker, Message
 
@@ -33,58 +34,10 @@ log = logging.getLogger(__name__)
 
 STAGE = "collect"
 CHUNK = 1_000
+RECALLED = 5_000  # articles whose texts are known again after a restart: 1.5 s of one core
 PATIENCE_S = 2.0  # sources that are due together are handed on together for so long
-LONGEST_DUE = timedelta(days=1)
 BEAT = timedelta(seconds=1)
 BACKLOG_WAIT_S = 0.05
-
-
-@dataclass(slots=True)
-class Visits:
-    """One source, what is known of its visits, and when the next is due, in the pipeline's time."""
-
-    source: Source
-    repeats: Repeats = field(default_factory=Repeats)
-    due_at: datetime = EPOCH
-    failures: int = 0  # in a row
-    new_at: datetime | None = None  # when it brought something new last
-    cadence_s: float | None = None
-    items: int = 0  # of the visit in hand
-    unusable: int = 0  # of those
-    settled: bool = False  # a visit was read to its end: what comes now is news
-
-    def recall(self, known: Visited, now: datetime) -> None:
-        """Take up what an earlier process left."""
-        if known.due_at is not None:
-            self.due_at = min(known.due_at, now + LONGEST_DUE)
-        self.failures, self.new_at, self.cadence_s = known.failures, known.new_at, known.cadence_s
-        self.settled = known.succeeded_at is not None
-        if isinstance(self.source, Remembers) and known.memory:
-            self.source.remember(known.memory)
-
-    def brought(self, new: int, now: datetime) -> None:
-        """Note new items: how often they come."""
-        if not new:
-            return
-        if self.new_at is not None and now > self.new_at:
-            gap_s = (now - self.new_at).total_seconds()
-            self.cadence_s = cadence_s(self.cadence_s, gap_s, new)
-        self.new_at = now
-
-    def wait_s(self, now: datetime, retry_after_s: float, jitter: float) -> float:
-        """Return how long to wait for the next visit."""
-        paced = self.source if isinstance(self.source, Paced) else None
-        cadence = self.cadence_s
-        if cadence is not None and self.new_at is not None:
-            cadence = max(cadence, (now - self.new_at).total_seconds())
-        return Pace(
-            self.source.interval_s,
-            paced.slowest_s if paced else self.source.interval_s,
-            cadence,
-            paced.fresh_s if paced else 0.0,
-            self.failures,
-            retry_after_s,
-        ).wait_s(jitter if paced else 0.0)
 
 
 # Of whose visit, the time a replay ingests it at (else None), and what.
@@ -242,9 +195,14 @@ class CollectStage:
     def _recall(self, now: datetime) -> None:
         with self.store.read() as connection:
             known = stored_visits.load(connection)
+            recent = stored_articles.newest_collected(connection, now - WINDOW, RECALLED)
+        by_source: dict[str, list[Article]] = {}
+        for article in recent:
+            by_source.setdefault(article.source, []).append(article)
         for visits in self.visits:
             if visits.source.name in known and not visits.source.once:
                 visits.recall(known[visits.source.name], now)
+                visits.repeats.recall(by_source.get(visits.source.name, ()))
         self._recalled = True
 
     def _replay_turn(self, now: datetime) -> list[Taken]:

@@ -20,7 +20,7 @@ from monitor.collect.articles import dead_item
 from monitor.collect.mapping import Records, items_of, value_at
 from monitor.collect.pushed import PUSHED, Pushed
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 from monitor.domain import DeadItem, DeadReason
 from monitor.errors import ConfigError, StreamUnavailable
 from monitor.secret import secret_text
@@ -74,7 +74,9 @@ class StreamSource:
             self._whole = True
         except StreamUnavailable as error:
             self.close()
-            raise SourceError(f"{self.config.location or self.name}: {error}") from error
+            raise SourceError(
+                f"{self.config.location or self.name}: {error}", kind=Failure.UNREACHABLE
+            ) from error
 
     def close(self) -> None:
         """Leave the group; what was read and not committed comes again."""
@@ -135,7 +137,9 @@ class TopicSource(StreamSource):
         parts = urlsplit(self.config.location)
         topic = parts.path.strip("/")
         if parts.scheme != "kafka" or not parts.netloc or not topic:
-            raise SourceError(f"{self.config.location}: write kafka://HOST:PORT/TOPIC")
+            raise SourceError(
+                f"{self.config.location}: write kafka://HOST:PORT/TOPIC", kind=Failure.MISCONFIGURED
+            )
         told = self.options
         try:
             settings = KafkaSettings(
@@ -147,7 +151,9 @@ class TopicSource(StreamSource):
                 ssl_cafile=told.ssl_cafile,
             )
         except ConfigError as error:
-            raise SourceError(f"{self.config.location}: {error}") from error
+            raise SourceError(
+                f"{self.config.location}: {error}", kind=Failure.MISCONFIGURED
+            ) from error
         self._broker = open_broker(settings)
         return self._broker.reader(told.group, [topic])
 
@@ -179,7 +185,10 @@ class PushSource(StreamSource):
 
     def _open(self) -> StreamReader:
         if self._broker is None:
-            raise SourceError(f"{self.name}: only a running service reads what is pushed")
+            raise SourceError(
+                f"{self.name}: only a running service reads what is pushed",
+                kind=Failure.MISCONFIGURED,
+            )
         return self._broker.reader(f"push.{self.name}", [PUSHED])
 
     def poll(self, now: datetime) -> Iterator[RawItem | DeadItem]:

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from monitor.collect.raw import RawItem
-from monitor.collect.source import Source, SourceError
+from monitor.collect.source import Failure, Source, SourceError
 from monitor.domain import DeadItem
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Visitors(Generic[K]):
                 failure = error
             except Exception as error:  # a source that breaks must not take the others with it
                 log.exception("source %s broke", source.name)
-                failure = SourceError(f"{type(error).__name__}: {error}")
+                failure = SourceError(f"{type(error).__name__}: {error}", kind=Failure.BROKEN)
             if self._stopped:
                 return
             self._put(Piece(key, items, True, failure, time.monotonic() - began))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.collect.fetch import VALIDATORS, Fetched, Fetcher
 from monitor.collect.raw import RawItem
-from monitor.collect.source import SourceConfig, SourceError
+from monitor.collect.source import Failure, SourceConfig, SourceError
 
 if TYPE_CHECKING:
     from monitor.collect.pages import Pages
@@ -45,7 +45,10 @@ class WebSource:
     @property
     def http(self) -> Fetcher:
         if not self.location.startswith(("http://", "https://")):
-            raise SourceError(f"{self.location}: write an address that begins with http or https")
+            raise SourceError(
+                f"{self.location}: write an address that begins with http or https",
+                kind=Failure.MISCONFIGURED,
+            )
         return self._client()
 
     @property

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from monitor.domain import (
     ERASED,
+    Article,
     ClassifiedArticle,
     DateStatus,
     Dimension,
@@ -277,6 +278,23 @@ def arrivals(
     query = query.where(at > to_micros(after), at <= to_micros(until))
     rows = connection.execute(query.order_by("at", *columns))
     return [Arrival(row.source, row.publisher, from_micros(row.at)) for row in rows]
+
+
+def newest_collected(connection: Connection, since: datetime, most: int) -> list[Article]:
+    """Return what was ingested since, at most so many of the newest, oldest first; without bodies."""
+    at = articles.c.ingested_us
+    query = select(articles).where(at >= to_micros(since)).order_by(at.desc()).limit(most)
+    found = [
+        Article(
+            *(row.id, row.revision, row.source, row.publisher, row.url, row.title, row.lead),
+            row.language,
+            from_micros(row.published_us),
+            from_micros(row.ingested_us),
+            DateStatus(row.date_status),
+        )
+        for row in connection.execute(query)
+    ]
+    return found[::-1]
 
 
 def first_arrival(connection: Connection) -> datetime | None:

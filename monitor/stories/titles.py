@@ -34,7 +34,7 @@ _SUFFIX = re.compile(
     rf"(?:{_DASH}(?:\w+ )?(?:sources?|source says|sources say|media|reports?|papers?)"
     r"|\s+-\s?(?:wsj|ft|nyt|cnbc|bbc|bloomberg|nikkei|dj|sky news|paper|tv)"
     # An outlet's name is a few words behind a bar or a spaced dash.
-    r"|\s+\|\s+[^|]{2,40}"
+    r"|\s+\|\s+(?P<behind>[^|]{2,40})"
     r"|\s+[-\u2013\u2014]\s+(?P<outlet>(?:the )?(?:[\w.&']+ ){0,3}?"
     r"(?:[\w']+\.(?:com|net|org|cn)|reuters|bloomberg|news|times|post|journal|herald|tribune|guardian"
     r"|telegraph|gazette|chronicle|mail|observer|press|daily|wire|magazine|today|tv|radio|week)))\s*$"
@@ -50,6 +50,8 @@ _WITHDRAWN = re.compile(
 )
 _UNNAMED = re.compile(r"\bsources?(?: says?)?$")
 _SPACE = re.compile(r"\s+")
+# Chinese writes no spaces: there a character counts as a word.
+_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def read_title(title: str) -> WireTitle:
     WireTitle(bare='acme recalls 5,000 cars', update=1, corrected=True, withdrawn=False, repeat=False)
     >>> read_title("RPT-Acme sues rival | The Daily Outlet")
     WireTitle(bare='acme sues rival', update=None, corrected=False, withdrawn=False, repeat=True)
+    >>> read_title("硬氪首发 | 某公司完成数亿元融资").bare, read_title("某公司完成数亿元融资 | 硬氪首发").bare
+    ('硬氪首发 | 某公司完成数亿元融资', '某公司完成数亿元融资')
     >>> read_title("(ADVISORY) Acme bankruptcy story withdrawn").withdrawn
     True
     """
@@ -121,5 +125,12 @@ def _without_suffixes(text: str) -> str:
         outlet = found["outlet"]
         if outlet and text[found.start("outlet")].islower():
             break
+        # "硬氪首发 | 某公司完成融资": before the bar stands the column, behind it the news.
+        if found["behind"] and _length(found["behind"]) > _length(rest[: found.start()]):
+            break
         rest = rest[: found.start()]
     return rest
+
+
+def _length(text: str) -> int:
+    return len(_WORD.findall(text))

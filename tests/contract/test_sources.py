@@ -12,7 +12,7 @@ import pytest
 from monitor.collect.articles import to_article
 from monitor.collect.dates import DateRules
 from monitor.collect.raw import RawItem
-from monitor.collect.source import Source, SourceConfig, SourceError
+from monitor.collect.source import Failure, Source, SourceConfig, SourceError
 from monitor.collect.sources import SOURCES, open_source
 from monitor.domain import Article, DateStatus
 from monitor.errors import ConfigError
@@ -96,8 +96,33 @@ def test_a_missing_place_is_one_clear_error(kind: str, site: Site, tmp_path: Pat
     source = opened(kind, site, tmp_path / "nowhere.xyz")  # opening touches nothing
     assert source.interval_s == 7.0
     assert isinstance(source.once, bool)
-    with pytest.raises(SourceError, match=r"nowhere\.xyz"):
+    with pytest.raises(SourceError, match=r"nowhere\.xyz") as caught:
         list(source.poll(NOW))
+    assert caught.value.kind in (Failure.UNREACHABLE, Failure.HTTP)
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "kinds"),
+    [
+        ("sitemap", {Failure.UNREADABLE}),
+        ("list", {Failure.NOTHING_FOUND}),
+        ("page", {Failure.NOTHING_FOUND, Failure.BLOCKED}),
+        ("api", {Failure.UNREADABLE}),
+        ("feed", {Failure.NOT_A_FEED}),
+        ("replay", {Failure.UNREADABLE}),
+    ],
+)
+def test_what_is_not_read_there_has_a_kind_of_failure(
+    kind: str, kinds: set[Failure], site: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / f"other-{kind}.html"
+    path.write_text("<html><body><p>Nothing.</p></body></html>")
+    site.pages[f"/{path.name}"] = path.read_bytes()
+    source = opened(kind, site, path)
+    with pytest.raises(SourceError) as caught:
+        list(source.poll(NOW))
+    assert caught.value.kind in kinds
     source.close()
 
 
