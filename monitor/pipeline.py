@@ -62,7 +62,8 @@ POLL_S = 0.2
 class StageSpec:
     """One row of the table: what a stage reads and writes, and how its input is decoded.
 
-    ``batch`` is the most records that one turn takes.
+    ``batch`` is the most records that one turn takes; ``wakes`` is the stage at the head, of the same
+    process, that may have something to do once this one has done something.
     """
 
     name: str
@@ -70,14 +71,15 @@ class StageSpec:
     writes: tuple[str, ...]
     codec: Codec[Any] | None
     batch: int = 1_000
+    wakes: str | None = None
 
 
 STAGES: Mapping[str, StageSpec] = {
     spec.name: spec
     for spec in (
-        StageSpec("collect", None, (ARTICLES, DEADS), None),
+        StageSpec("collect", None, (ARTICLES, DEADS), None, wakes="alert"),
         StageSpec("classify", ARTICLES, (CLASSIFIEDS, DEADS), ARTICLE),
-        StageSpec("aggregate", CLASSIFIEDS, (DEADS,), CLASSIFIED),
+        StageSpec("aggregate", CLASSIFIEDS, (DEADS,), CLASSIFIED, wakes="alert"),
         StageSpec("alert", None, (ALERTS, LABELS), None),
         StageSpec("notify", ALERTS, (DEADS,), ALERT),
     )
@@ -137,6 +139,10 @@ class StageLoop:
         Called before every turn: what a stage knows may have changed.
     traces
         Told what has all its effects.
+    wake
+        Called after a turn that did something: another stage may have to follow.
+    bell
+        Set when this stage, at the head, shall not wait for its next turn; and with ``stop``, where given.
     """
 
     def __init__(
@@ -150,6 +156,8 @@ class StageLoop:
         stop: threading.Event,
         before: Callable[[], None] = lambda: None,
         traces: Traces | None = None,
+        wake: Callable[[], None] = lambda: None,
+        bell: threading.Event | None = None,
     ) -> None:
         self.spec = spec
         self.stage = stage
@@ -160,6 +168,8 @@ class StageLoop:
         self.stop = stop
         self.before = before
         self.traces = traces or Traces()
+        self.wake = wake
+        self.bell = bell
         self.size = BatchSize(spec.batch)
         from_zero(metrics.records, [spec.name])
         from_zero(metrics.retries, [spec.name])
@@ -186,7 +196,15 @@ class StageLoop:
             if effects is None or effects.done:
                 return
             self._ended_turn()
-            self.stop.wait(effects.idle_s)
+            self._rest(effects.idle_s)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for the next turn of a head; a ring that came meanwhile is not lost."""
+        if self.bell is None:
+            self.stop.wait(seconds)
+        else:
+            self.bell.wait(seconds)
+            self.bell.clear()
 
     def _run_reader(self, reader: StreamReader, append: Append, flush: Flush) -> None:
         while not self.stop.is_set():
@@ -213,6 +231,8 @@ class StageLoop:
             return None
         out = [m.key for name in TRACED for m in effects.outputs.get(name, ())]
         self.traces.passed(self.spec.name, out, began_ns, time.time_ns(), effects.causes)
+        if any(effects.outputs.values()):
+            self.wake()
         return effects
 
     def _turn(
@@ -234,6 +254,7 @@ class StageLoop:
         self._patiently(lambda: reader.commit(offsets), reader)
         keys = (record.key for record in records)
         self.traces.passed(self.spec.name, keys, began_ns, time.time_ns())
+        self.wake()  # not before the commit, by which others see how far this stage is
         return True
 
     def _decode(self, records: Sequence[Record]) -> tuple[list[Input], list[Dead]]:

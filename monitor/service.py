@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -97,6 +97,19 @@ def open_outside(
     )
 
 
+class Stop(threading.Event):
+    """Ends the loops of a process; those that wait for a bell hear it too."""
+
+    def __init__(self, bells: Iterable[threading.Event]) -> None:
+        super().__init__()
+        self._bells = tuple(bells)
+
+    def set(self) -> None:
+        super().set()
+        for bell in self._bells:
+            bell.set()
+
+
 class Service:
     """Runs stages, a thread each, until stopped or until one of them fails.
 
@@ -123,7 +136,8 @@ class Service:
         housekeeping: bool = True,
     ) -> None:
         self.outside = outside
-        self.stop = threading.Event()
+        self._bells = {name: threading.Event() for name in stages}
+        self.stop: threading.Event = Stop(self._bells.values())
         self.failure: BaseException | None = None
         self.running: set[str] = set()
         self.stages: dict[str, Stage] = {}
@@ -210,6 +224,8 @@ class Service:
             self.stop,
             lambda: self._follow(name),
             outside.traces,
+            lambda: self._wake(STAGES[name].wakes),
+            self._bells[name],
         )
         try:
             loop.run()
@@ -220,6 +236,11 @@ class Service:
             self.stop.set()
         finally:
             self.running.discard(name)
+
+    def _wake(self, name: str | None) -> None:
+        """Let a stage at the head have its next turn now; one of another process looks by itself."""
+        if name in self._bells:
+            self._bells[name].set()
 
     def _follow(self, name: str) -> None:
         """Let a stage have time and watchlist of now, in its own thread and between two of its turns."""

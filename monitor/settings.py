@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -36,19 +36,22 @@ from pydantic_settings import (
 
 from models.bounds import Bounds as NameShifts
 from monitor.alert.story import StoryRule
-from monitor.alert.surge import SurgeRule
 from monitor.collect.dates import DateRules
 from monitor.collect.options import Options
 from monitor.collect.source import SourceConfig
 from monitor.domain import Dimension
 from monitor.errors import ConfigError
-from monitor.health import Bounds
 from monitor.notify.port import ChannelConfig
 from monitor.relabel.plan import Plan
 from monitor.relabel.samplers import SAMPLERS, SHARES
 from monitor.retrain.plan import Margins, RetrainPlan
 from monitor.secret import secret_text
 from monitor.stream import KafkaSettings, LocalStreamSettings
+
+# Where they are made they are imported: a supervisor reads settings, and needs neither pandas nor a database.
+if TYPE_CHECKING:
+    from monitor.alert.surge import SurgeRule
+    from monitor.health import Bounds
 
 ENV_PREFIX = "FORESHOCK__"
 DEFAULT_FILE = Path("foreshock.toml")
@@ -349,6 +352,8 @@ class SurgeSettings(Section):
     )
 
     def rule(self) -> SurgeRule:
+        from monitor.alert.surge import SurgeRule
+
         return SurgeRule(**self.model_dump())
 
 
@@ -420,6 +425,8 @@ class HeartbeatSettings(Section):
         return secret_text(self.url)
 
     def bounds(self) -> Bounds:
+        from monitor.health import Bounds
+
         return Bounds(
             timedelta(minutes=self.behind_minutes), timedelta(minutes=self.undelivered_minutes)
         )

@@ -2,16 +2,16 @@
 
 What people say of articles it relays in the same way, to the `labels` stream.
 
-One process at a time does this (a lease); another takes over when it dies. Every turn: relay what earlier
-turns wrote, then look at the signals and at the minutes that the watermark has passed, and write alerts,
-evidence and events in one transaction. What is looked for is what the rules say (`monitor.alert.rulebook`);
-they may change between two turns, and never in a replay.
+One process at a time does this (a lease); another takes over when it dies. A turn relays what earlier turns
+wrote; where nothing is left to relay, it looks at the signals and at the minutes that the watermark has
+passed, and writes alerts, evidence and events in one transaction. What is looked for is what the rules say
+(`monitor.alert.rulebook`); they may change between two turns, and never in a replay.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -46,7 +46,9 @@ from monitor.stream.port import Broker, Message
 log = logging.getLogger(__name__)
 
 STAGE = "alert"
+COLLECT = "collect"
 LEASE_S = 15.0
+RENEW = timedelta(seconds=LEASE_S / 5)
 SIGNALS_PER_TURN = 500
 RELAYED_PER_TURN = 200
 SETTLE = timedelta(seconds=3)  # the longest that a signal waits for the watermark in live operation
@@ -95,6 +97,11 @@ class AlertStage:
         self._silent = Silent()
         self._silent_until: datetime | None = None
         self._seen_at: dict[int, datetime] = {}  # when a signal first waited, by seq
+        self._held_at = EPOCH  # when the lease was taken or renewed
+        self._mark: Watermark | None = (
+            None  # what was found last, and how far collecting was before
+        )
+        self._collected: Mapping[tuple[str, int], Progress] = {}
 
     @property
     def rules(self) -> RuleSet:
@@ -111,10 +118,11 @@ class AlertStage:
             leases.release(connection, STAGE, self.holder)
 
     def process(self, batch: Sequence[Input]) -> Effects:
-        with self.store.write() as connection:
-            if not leases.hold(connection, STAGE, self.holder, self.wall.now(), LEASE_S):
-                return Effects(idle_s=LEASE_S / 3)
+        if not self._decides():
+            return Effects(idle_s=LEASE_S / 3)
         relay = self._relay()
+        if relay.after is not None:
+            return relay  # people wait for it, and what is to be decided next does not depend on it
         mark = self._watermark()
         with self.store.read() as connection:
             waiting = alerts.waiting_signals(connection, self._horizon(mark), SIGNALS_PER_TURN)
@@ -130,6 +138,7 @@ class AlertStage:
         def write(connection: Connection) -> None:
             # A process that stood still since may find that another decides by now.
             if not leases.hold(connection, STAGE, self.holder, self.wall.now(), LEASE_S):
+                self._held_at = EPOCH
                 return
             # Surges wait until no signal is left before the watermark: a story alert explains a surge.
             self._signals(connection, ready, mark)
@@ -144,17 +153,27 @@ class AlertStage:
                     Progress(STAGE, ALERTS, 0, through_at=until, beat_at=self.wall.now()),
                 )
 
-        more = bool(relay.outputs) or len(ready) == SIGNALS_PER_TURN
-        return Effects(
-            write=None if idle else write,
-            outputs=relay.outputs,
-            causes=relay.causes,
-            after=relay.after,
-            idle_s=0.0 if more or not idle else IDLE_S,
-        )
+        return Effects(write=None if idle else write, idle_s=IDLE_S if idle else 0.0)
+
+    def _decides(self) -> bool:
+        """Take the lease, or renew it before it has gone on for long; say whether it is ours."""
+        now = self.wall.now()
+        if timedelta(0) <= now - self._held_at < RENEW:
+            return True
+        with self.store.write() as connection:
+            held = leases.hold(connection, STAGE, self.holder, now, LEASE_S)
+        self._held_at = now if held else EPOCH
+        return held
 
     def _watermark(self) -> Watermark | None:
-        mark = watermark(self.store, self.broker)
+        """Return how far aggregating is; streams are asked only when something may have moved."""
+        with self.store.read() as connection:
+            collected = progress.load(connection, COLLECT)
+        still = self._mark is not None and not any(self._mark.lags.values())
+        if still and collected == self._collected:
+            return self._mark
+        mark = self._mark = watermark(self.store, self.broker)
+        self._collected = collected
         if mark is not None:
             for stage, records in mark.lags.items():
                 self.metrics.lag.labels(stage).set(records)

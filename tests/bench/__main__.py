@@ -21,7 +21,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BENCHES = ("classify", "cost", "aggregate", "codec", "resolver", "growth")
+BENCHES = (
+    *("classify", "cost", "aggregate", "codec", "resolver", "growth"),
+    *("latency", "idle", "scale"),
+)
 NAMED = ("openvino", "msgspec", "onnxruntime", "torch", "transformers", "sqlalchemy", "pandas")
 
 

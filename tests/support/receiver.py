@@ -13,13 +13,17 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request; names of ``headers`` are in lower case, ``status`` is how it was answered."""
+    """One request; names of ``headers`` are in lower case, ``status`` is how it was answered.
+
+    ``at_s`` is Unix time once all of it was there.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     status: int
+    at_s: float
 
 
 class Receiver(ThreadingHTTPServer):
@@ -55,7 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
         status = self.server.status
-        self.server.received.append(Received(self.command, self.path, headers, body, status))
+        self.server.received.append(
+            Received(self.command, self.path, headers, body, status, time.time())
+        )
         time.sleep(self.server.delay_s)
         try:
             self.send_response(status)

@@ -29,6 +29,7 @@ from monitor.pipeline import (
     StageLoop,
     StageSpec,
 )
+from monitor.service import Stop
 from monitor.store import Connection, Store, articles, progress
 from monitor.stream import LocalStreamSettings
 from monitor.stream.codec import ARTICLE, CLASSIFIED, DEAD, Classified, Origin
@@ -351,6 +352,49 @@ def test_a_head_stage_runs_until_it_is_done(bench: Bench) -> None:
     bench.loop(Head(), StageSpec("head", None, (ARTICLES,), None)).run()
 
     assert len(bench.read(ARTICLES)) == 3
+
+
+class Waits:
+    """A head that would wait for an hour between its turns."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    def process(self, batch: Sequence[Input]) -> Effects:
+        self.turns += 1
+        return Effects(idle_s=3_600.0)
+
+
+def test_a_head_that_waits_is_woken(bench: Bench) -> None:
+    bell, head = threading.Event(), Waits()
+    stop = Stop([bell])
+    spec = StageSpec("head", None, (ARTICLES,), None)
+    loop = StageLoop(
+        *(spec, head, bench.broker, bench.store, SystemClock(), bench.metrics, stop), bell=bell
+    )
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    for turns in (1, 2):
+        until(lambda turns=turns: head.turns == turns)  # type: ignore[misc]
+        bell.set()
+    until(lambda: head.turns == 3)
+    stop.set()
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+    assert head.turns == 3
+
+
+def test_others_are_woken_when_a_turn_is_committed(bench: Bench) -> None:
+    waited: list[int] = []
+    loop = bench.loop(Copy())
+    loop.wake = lambda: waited.append(bench.waiting())
+    bench.append(ARTICLES, *article_messages(news(5)))
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    until(lambda: bool(waited))
+    bench.stop.set()
+    thread.join(WAIT_S)
+    assert waited[-1] == 0
 
 
 # The aggregate stage in its loop --------------------------------------------------------------------
