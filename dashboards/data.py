@@ -314,7 +314,8 @@ def heat(url: str, rows: int = 12, columns: int = 12) -> pd.DataFrame:
     frame = frame.assign(key=parts[0] if len(frame) else "", topic=parts[2] if len(frame) else "")
     frame = frame[frame["key"].isin(list(known))]
     top = frame.groupby("topic")["items"].sum().nlargest(columns).index
-    ranked = [key for key in watch(url)["key"] if key in set(frame["key"])][:rows]
+    named = set(frame["key"])
+    ranked = [key for key in watch(url)["key"] if key in named][:rows]
     frame = frame[frame["topic"].isin(top) & frame["key"].isin(ranked)]
     place = {key: at for at, key in enumerate(ranked)}
     frame = frame.assign(company=frame["key"].map(known), place=frame["key"].map(place))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 
@@ -171,6 +171,8 @@ class ClassifiedArticle:
     @property
     def company_ids(self) -> tuple[str, ...]:
         """Each named company once, in order of first mention."""
+        if not self.mentions:
+            return ()
         return tuple(dict.fromkeys(mention.company_id for mention in self.mentions))
 
     def towards(self, company_id: str) -> tuple[str | None, float | None]:
@@ -420,8 +422,7 @@ def from_micros(micros: int) -> datetime:
     >>> from_micros(1000005).isoformat()
     '1970-01-01T00:00:01.000005+00:00'
     """
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return EPOCH + timedelta(microseconds=micros)
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -83,32 +84,42 @@ class AggregateStage:
     ) -> None:
         states = progress.load(connection, STAGE)
         new = {(item.article.id, item.article.revision) for item in fresh}
-        touched: dict[int, Progress] = {}
+        by_partition: dict[int, list[Classified]] = {}
+        seen: Counter[str] = Counter()
         for body in bodies:
             if body.origin is None:
-                self.metrics.stored.labels("read_again").inc()
-                continue
-            partition, offset = body.origin.partition, body.origin.offset
-            state = touched.get(partition) or states.get((ARTICLES, partition))
-            state = state or Progress(STAGE, ARTICLES, partition)
-            article = body.item.article
-            key = (article.id, article.revision)
-            if key in new:
-                new.discard(key)  # a second time in this batch it is a repeat
-                state = replace(state, articles=state.articles + 1)
-                self.metrics.stored.labels("new").inc()
-            elif offset > state.origin:
-                state = replace(state, repeats=state.repeats + 1)
-                self.metrics.stored.labels("repeat").inc()
+                seen["read_again"] += 1
             else:
-                self.metrics.stored.labels("redelivered").inc()
-            touched[partition] = replace(
+                by_partition.setdefault(body.origin.partition, []).append(body)
+        for partition, several in by_partition.items():
+            state = states.get((ARTICLES, partition)) or Progress(STAGE, ARTICLES, partition)
+            found = Counter(_kinds(several, new, state.origin))
+            reached = [body.item.article.ingested_at for body in several]
+            state = replace(
                 state,
-                origin=max(state.origin, offset),
-                through_at=max(state.through_at, article.ingested_at),
+                origin=max(state.origin, *(body.origin.offset for body in several if body.origin)),
+                through_at=max(state.through_at, *reached),
+                articles=state.articles + found["new"],
+                repeats=state.repeats + found["repeat"],
+                beat_at=self.wall(),
             )
-        for state in touched.values():
-            progress.save(connection, replace(state, beat_at=self.wall()))
+            progress.save(connection, state)
+            seen += found
+        for kind, number in seen.items():
+            self.metrics.stored.labels(kind).inc(number)
+
+
+def _kinds(bodies: Sequence[Classified], new: set[tuple[str, str]], reached: int) -> Iterator[str]:
+    """Say of each record of a partition what it is; ``new`` loses those that are there now."""
+    for body in bodies:
+        assert body.origin is not None
+        key = (body.item.article.id, body.item.article.revision)
+        if key in new:
+            new.discard(key)  # a second time in this batch it is a repeat
+            yield "new"
+        else:
+            yield "repeat" if body.origin.offset > reached else "redelivered"
+        reached = max(reached, body.origin.offset)
 
 
 def count(connection: Connection, items: Sequence[ClassifiedArticle], scale: Scale) -> Added:

@@ -17,7 +17,7 @@ from monitor.store.article_rows import (
 )
 from monitor.store.articles import get, lock
 from monitor.store.schema import articles, mentions
-from monitor.store.upsert import insert
+from monitor.store.upsert import by_column, insert_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Am
     )
     named = [row for each in amended for row in mention_rows(each.after)]
     if named:
-        connection.execute(insert(connection, mentions), named)
+        insert_rows(connection, mentions, by_column(named))
     connection.execute(
         update(articles)
         .where(articles.c.id == bindparam("b_id"), articles.c.revision == bindparam("b_revision"))

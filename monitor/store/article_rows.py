@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,11 +21,13 @@ from monitor.domain import (
     to_micros,
 )
 from monitor.store.schema import articles, mentions, seen
+from monitor.store.upsert import among
 
 # Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
 KEYS_PER_QUERY = 10_000
 
 K = TypeVar("K")
+_RISK = tuple(field.name for field in fields(RiskMatch))
 
 
 def parts(keys: Sequence[K], most: int = KEYS_PER_QUERY) -> Iterator[Sequence[K]]:
@@ -49,8 +52,9 @@ def keyed(keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
 
 
 def row_of(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
-    """Return the row of an article."""
+    """Return the row of an article, its risks as JSON."""
     article = item.article
+    risks = [{name: getattr(risk, name) for name in _RISK} for risk in item.risks]
     return {
         "id": article.id,
         "revision": article.revision,
@@ -70,7 +74,7 @@ def row_of(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
         "sentiment": item.sentiment,
         "sentiment_probability": item.sentiment_probability,
         "score": item.score,
-        "risks": [asdict(risk) for risk in item.risks],
+        "risks": json.dumps(risks) if risks else "[]",
         "model_version": item.model_version,
         "bundle_hash": item.bundle_hash,
         "unsure": ",".join(item.unsure),
@@ -137,14 +141,13 @@ def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
 def items_of(connection: Connection, rows: Sequence[RowMapping]) -> list[ClassifiedArticle]:
     """Return the articles that some rows are, with their companies."""
     named: dict[tuple[str, str], list[Mention]] = {}
-    ids = list({row["id"] for row in rows})
-    for part in parts(ids):
-        for row in connection.execute(select(mentions).where(mentions.c.article_id.in_(part))):
-            mention = Mention(
-                *(row.company_id, row.alias, row.field, row.start, row.end),
-                *(row.sentiment, row.score, Relevance(row.relevance) if row.relevance else None),
-            )
-            named.setdefault((row.article_id, row.revision), []).append(mention)
+    of_these = among(connection, mentions.c.article_id, list({row["id"] for row in rows}))
+    for row in connection.execute(select(mentions).where(of_these)):
+        mention = Mention(
+            *(row.company_id, row.alias, row.field, row.start, row.end),
+            *(row.sentiment, row.score, Relevance(row.relevance) if row.relevance else None),
+        )
+        named.setdefault((row.article_id, row.revision), []).append(mention)
     return [_item(row, named.get((row["id"], row["revision"]), [])) for row in rows]
 
 
@@ -166,17 +169,14 @@ def revisions(
     columns = (table.id, table.revision, table.ingested_us, table.current, table.watchlist)
     known: dict[tuple[str, str], int] = {}
     current: dict[str, tuple[datetime, str]] = {}
-    for part in parts(ids):
-        for row in connection.execute(select(*columns).where(articles.c.id.in_(part))):
-            known[(row.id, row.revision)] = row.watchlist
-            if row.current:
-                current[row.id] = (from_micros(row.ingested_us), row.revision)
+    for row in connection.execute(select(*columns).where(among(connection, table.id, ids))):
+        known[(row.id, row.revision)] = row.watchlist
+        if row.current:
+            current[row.id] = (from_micros(row.ingested_us), row.revision)
     return known, current
 
 
 def deleted(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Return those of these ids that retention has deleted, or whose text was erased."""
-    found: set[str] = set()
-    for part in parts(ids):
-        found |= set(connection.execute(select(seen.c.id).where(seen.c.id.in_(part))).scalars())
-    return found
+    query = select(seen.c.id).where(among(connection, seen.c.id, ids))
+    return set(connection.execute(query).scalars())

@@ -45,7 +45,7 @@ from monitor.store.article_rows import (
 )
 from monitor.store.database import Store
 from monitor.store.schema import articles, mentions
-from monitor.store.upsert import insert
+from monitor.store.upsert import among, by_column, insert_rows
 
 COARSE_US = 600 * 1_000_000  # ten minutes
 
@@ -101,10 +101,10 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
     rows = [
         row_of(item, current=(item.article.id, item.article.revision) in current) for item in fresh
     ]
-    connection.execute(insert(connection, articles), rows)
+    insert_rows(connection, articles, by_column(rows))
     named = [row for item in fresh for row in mention_rows(item)]
     if named:
-        connection.execute(insert(connection, mentions).on_conflict_do_nothing(), named)
+        insert_rows(connection, mentions, by_column(named), ignoring=True)
     words.remove(
         connection, ((each.article.id, to_micros(each.article.published_at)) for each in displaced)
     )
@@ -123,10 +123,7 @@ def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[Classif
 
 def current(connection: Connection, ids: Sequence[str]) -> list[ClassifiedArticle]:
     """Return the current revision of these articles."""
-    found: list[ClassifiedArticle] = []
-    for part in parts(ids):
-        found += _load(connection, and_(articles.c.current, articles.c.id.in_(part)))
-    return found
+    return _load(connection, and_(articles.c.current, among(connection, articles.c.id, ids)))
 
 
 def history(connection: Connection, id_: str) -> list[ClassifiedArticle]:

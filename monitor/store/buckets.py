@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select
 from monitor.domain import Dimension, Grain, from_micros, to_micros
 from monitor.store.database import Store
 from monitor.store.schema import SCORE_UNIT, buckets, publishers
-from monitor.store.upsert import execute_many, insert
+from monitor.store.upsert import insert_rows
 
 WEIGHTED = ("weight", "weighted_sum", "weighted_squares")
 SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares", *WEIGHTED)
@@ -107,7 +107,7 @@ def read(connection: Connection, where: object) -> pd.DataFrame:
     """Return raw bucket rows: the table's columns, ordered by key and start."""
     query = select(buckets).where(where).order_by(buckets.c.key, buckets.c.start_us)  # type: ignore[arg-type]
     names = [column.name for column in buckets.columns]
-    columns = list(zip(*connection.execute(query), strict=True)) or [()] * len(names)
+    columns = list(zip(*connection.execute(query).all(), strict=True)) or [()] * len(names)
     return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
 
@@ -183,12 +183,8 @@ def _accumulate(
     keys = [column.name for column in table.primary_key.columns]
     # Always in one order: two writers then wait for each other's rows and never in a circle.
     frame = frame.sort_values(keys)
-    statement = insert(connection, table)
-    statement = statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={name: table.c[name] + statement.excluded[name] for name in sums},
-    )
-    execute_many(connection, statement, frame[[*keys, *sums]])
+    rows = {name: frame[name].tolist() for name in (*keys, *sums)}
+    insert_rows(connection, table, rows, adding=sums)
     # What a displaced revision leaves empty is as if it had never been.
     fewer = frame[frame["items"] < 0]
     if not fewer.empty:

@@ -1,12 +1,21 @@
-"""What both databases can do and SQLAlchemy spells in two modules, or does a row at a time."""
+"""What both databases can do and SQLAlchemy spells in two modules, or does a row at a time.
+
+A statement for a thousand rows costs SQLAlchemy far more than the database: it prepares every value by its
+column's type, and every member of an ``IN`` list as a parameter of its own. So rows go to SQLite's driver
+as they are, and to PostgreSQL as one array a column; so do lists of keys.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-from sqlalchemy import Connection, Table
+from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
+
+Columns = Mapping[str, Sequence[Any]]
+"""Rows by column: plain values as the drivers take them, JSON as text; all of one length."""
 
 
 def insert(connection: Connection, table: Table) -> Any:
@@ -16,17 +25,58 @@ def insert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def execute_many(connection: Connection, statement: Any, frame: pd.DataFrame) -> None:
-    """Run a statement for every row of a frame of plain integers and strings.
+def insert_rows(
+    connection: Connection,
+    table: Table,
+    rows: Columns,
+    *,
+    adding: Sequence[str] = (),
+    ignoring: bool = False,
+) -> None:
+    """Insert rows with one statement.
 
-    The statement is compiled once and the rows go to the driver as they are: five times as fast as
-    ``connection.execute`` with a dictionary a row, which prepares every value by its column's type.
+    Parameters
+    ----------
+    adding
+        Of a row whose primary key is there already, these columns are added to what is stored. No two of
+        the rows may have one key then.
+    ignoring
+        A row whose primary key is there already is left out.
     """
-    names = [str(name) for name in frame.columns]
-    compiled = statement.compile(dialect=connection.dialect, column_keys=names)
-    columns = {name: frame[name].tolist() for name in names}
-    if compiled.positional:
-        rows: list[Any] = list(zip(*(columns[name] for name in compiled.positiontup), strict=True))
+    if not next(iter(rows.values())):
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(map(quote, rows))
+    statement = f"INSERT INTO {table.name} ({names}) "
+    on_server = connection.dialect.name == "postgresql"
+    if on_server:
+        types = (table.c[name].type.compile(connection.dialect) for name in rows)
+        # In the order given: two writers that sort alike wait for each other and never in a circle.
+        statement += f"SELECT * FROM unnest({', '.join(f'%s::{type_}[]' for type_ in types)})"
     else:
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    connection.exec_driver_sql(str(compiled), rows)
+        statement += f"VALUES ({', '.join('?' * len(rows))})"
+    if adding:
+        keys = ", ".join(quote(column.name) for column in table.primary_key.columns)
+        sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in adding)
+        statement += f" ON CONFLICT ({keys}) DO UPDATE SET {sums}"
+    elif ignoring:
+        statement += " ON CONFLICT DO NOTHING"
+    if on_server:
+        connection.exec_driver_sql(statement, tuple(list(values) for values in rows.values()))
+    else:
+        connection.exec_driver_sql(statement, list(zip(*rows.values(), strict=True)))
+
+
+def by_column(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """Turn rows that all have the same columns, at least one, to columns."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def among(
+    connection: Connection, column: Column[Any], values: Sequence[str]
+) -> ColumnElement[bool]:
+    """Return the condition that a column of text has one of these values: one parameter, however many."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    each = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(each.c.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from monitor.domain import to_micros
-from monitor.store.article_rows import parts
 from monitor.store.schema import weights
+from monitor.store.upsert import among, by_column, insert_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +36,18 @@ class Weight:
 
 def of(connection: Connection, ids: Sequence[str]) -> dict[str, Weight]:
     """Return what these articles weigh, by id."""
-    found: dict[str, Weight] = {}
-    for part in parts(ids):
-        for row in connection.execute(select(weights).where(weights.c.article_id.in_(part))):
-            found[row.article_id] = _weight(row)
-    return found
+    query = select(weights).where(among(connection, weights.c.article_id, ids))
+    return {row.article_id: _weight(row) for row in connection.execute(query)}
 
 
 def holders(connection: Connection, reports: Iterable[str]) -> dict[str, Weight]:
     """Return the article that holds each of these reports, the first published; by report."""
     found: dict[str, Weight] = {}
-    wanted = sorted(set(reports))
-    for part in parts(wanted):
-        for row in connection.execute(select(weights).where(weights.c.report.in_(part))):
-            weight = _weight(row)
-            if weight.report not in found or weight.place < found[weight.report].place:
-                found[weight.report] = weight
+    query = select(weights).where(among(connection, weights.c.report, sorted(set(reports))))
+    for row in connection.execute(query):
+        weight = _weight(row)
+        if weight.report not in found or weight.place < found[weight.report].place:
+            found[weight.report] = weight
     return found
 
 
@@ -72,19 +69,18 @@ def put(connection: Connection, rows: Iterable[Weight]) -> None:
             "report": row.report,
             "published_us": row.published_us,
             "weight": row.weight,
-            "lists": {key: [sector, list(groups)] for key, (sector, groups) in row.lists.items()}
-            or None,
+            "lists": json.dumps(row.lists) if row.lists else None,
         }
         for row in rows
     ]
     if values:
-        connection.execute(weights.insert(), values)
+        insert_rows(connection, weights, by_column(values))
 
 
 def drop(connection: Connection, ids: Sequence[str]) -> None:
     """Delete the weights of these articles."""
-    for part in parts(ids):
-        connection.execute(delete(weights).where(weights.c.article_id.in_(part)))
+    if ids:
+        connection.execute(delete(weights).where(among(connection, weights.c.article_id, ids)))
 
 
 def _weight(row: object) -> Weight:

@@ -80,22 +80,24 @@ def add(connection: Connection, items: Iterable[ClassifiedArticle]) -> None:
 def put(connection: Connection, rows: Iterable[tuple[str, int, str, str]]) -> None:
     """Index rows of (id, published_us, title, lead)."""
     sqlite = connection.dialect.name == "sqlite"
-    values = []
+    values: dict[int, tuple[int, str, str]] = {}
     for id_, published_us, title, lead in rows:
         words = list(cut(f"{title} \n {lead[:LEAD_CHARS]}"))
         held = " ".join(words) if sqlite else _vector(words)
-        values.append((place(id_, published_us), id_, held))
+        at = place(id_, published_us)
+        values[at] = (at, id_, held)
     if not values:
         return
     if sqlite:
         insert = f"INSERT OR REPLACE INTO {TABLE}(rowid, article_id, words) VALUES (?, ?, ?)"
-        connection.exec_driver_sql(insert, values)
+        connection.exec_driver_sql(insert, list(values.values()))
         return
     insert = (
-        f"INSERT INTO {TABLE}(place, article_id, words) VALUES (%s, %s, %s::tsvector) "
+        f"INSERT INTO {TABLE}(place, article_id, words) SELECT at, id, held::tsvector "
+        "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS given(at, id, held) "
         "ON CONFLICT (place) DO UPDATE SET article_id = EXCLUDED.article_id, words = EXCLUDED.words"
     )
-    connection.exec_driver_sql(insert, values)
+    connection.exec_driver_sql(insert, tuple(map(list, zip(*values.values(), strict=True))))
 
 
 def remove(connection: Connection, rows: Iterable[tuple[str, int]]) -> None:
@@ -185,7 +187,11 @@ def cut(string: str, *, asked: bool = False) -> Iterator[str]:
     >>> len(list(cut(four))), len(list(cut(four, asked=True)))
     (4, 3)
     """
-    for run in _RUN.findall(fold(string)):
+    folded = fold(string)
+    if folded.isascii():  # most of what there is
+        yield from _RUN.findall(folded)
+        return
+    for run in _RUN.findall(folded):
         if run.isascii() or not any(map(is_unspaced, run)):
             yield run
             continue

@@ -228,7 +228,7 @@ def _joined(
     if meaning is not None and compared:
         found = meaning([reports[at] for at in compared])
         vectors = dict(zip(compared, found, strict=True))
-    stems = [_stems(item) for item in reports]
+    stems = {at: _stems(reports[at]) for at in compared}
     keys = [report_key(item.article.title) for item in reports]
     told = [frozenset(episodes.get(r.event, r.event) for r in item.risks) for item in reports]
     by_key: dict[str, int] = {}
@@ -306,7 +306,10 @@ def _story(reports: Sequence[ClassifiedArticle], subjects: Mapping[str, Sequence
             counted[company] = counted.get(company, 0) + 1
     risks = [risk for item in reports for risk in item.risks]
     gravest = max(risks, key=lambda risk: (risk.severity, risk.event), default=None)
-    voices = independent((item.article.publisher, item.article.title) for item in reports)
+    if len(reports) == 1:
+        voices = frozenset((first.publisher,))
+    else:
+        voices = independent((item.article.publisher, item.article.title) for item in reports)
     return Story(
         id=digest(f"story\0{first.id}"),
         title=first.title,

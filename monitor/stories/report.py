@@ -32,6 +32,7 @@ def joined(
     about = {
         item.article.id: () if rules.ignores(item.article.title) else subjects(item)
         for item in items
+        if item.mentions
     }
     meaning = meaning_of(encoder) if isinstance(encoder, Router) else encoder
     return stories(items, about, rules.episodes, meaning)

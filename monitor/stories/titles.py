@@ -48,8 +48,9 @@ _WITHDRAWN = re.compile(
     r"(?:story|report|article|headline)\b"
     r"|撤稿|(?:报道|快讯|稿件)[^。;,]{0,8}撤回|撤回[^。;,]{0,20}(?:报道|快讯|稿件)"
 )
+_DRAWN = re.compile("draw|drew|retract|撤")
+_MARK = re.compile(r"[-:|\u2013\u2014]")  # one stands before every suffix
 _UNNAMED = re.compile(r"\bsources?(?: says?)?$")
-_SPACE = re.compile(r"\s+")
 # Chinese writes no spaces: there a character counts as a word.
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 
@@ -83,16 +84,19 @@ def read_title(title: str) -> WireTitle:
     >>> read_title("(ADVISORY) Acme bankruptcy story withdrawn").withdrawn
     True
     """
-    text = _SPACE.sub(" ", title).strip()
+    text = " ".join(title.split())
     whole = fold(text)
-    text = _OFFICIAL.sub("", text)
-    edits = [edited["what"].lower() for edited in _EDITED.finditer(text)]
-    text = _EDITED.sub("", text)
+    edits: list[str] = []
+    if "(" in text:
+        text = _OFFICIAL.sub("", text)
+        edits = [edited["what"].lower() for edited in _EDITED.finditer(text)]
+        text = _EDITED.sub("", text)
     rest = _without_suffixes(text)
     update: int | None = None
     corrected = any(edit.startswith("correct") for edit in edits)
     repeat = any(edit.startswith(("refile", "repeat")) for edit in edits)
-    withdrawn = _WITHDRAWN.search(whole) is not None
+    # Every title is read: what all withdrawals have is looked for first.
+    withdrawn = _DRAWN.search(whole) is not None and _WITHDRAWN.search(whole) is not None
     while (found := _PREFIX.match(rest)) and found.end() < len(rest):
         if found["number"]:
             update = max(update or 0, int(found["number"]))
@@ -121,7 +125,7 @@ def origin_of(title: str) -> str:
 def _without_suffixes(text: str) -> str:
     """Return the folded text without what names its source; an outlet's name begins with a capital."""
     rest = fold(text)  # as long as the text
-    while (found := _SUFFIX.search(rest)) and found.start() > 0:
+    while _MARK.search(rest) and (found := _SUFFIX.search(rest)) and found.start() > 0:
         outlet = found["outlet"]
         if outlet and text[found.start("outlet")].islower():
             break
