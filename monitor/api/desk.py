@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
@@ -18,7 +17,7 @@ from monitor.domain import Article, to_micros
 from monitor.health import troubles
 from monitor.source_report import SourceReport, reports
 from monitor.source_state import SourceState
-from monitor.store import audit, dead, listing, pages, people, promotions, visits
+from monitor.store import audit, dead, pages, people, promotions
 from monitor.store.clock import time_of
 
 service = APIRouter(tags=["service"])
@@ -44,35 +43,14 @@ def health(_: Reader, store: Opened, work: Work) -> dict[str, Any]:
     return {**asdict(found), "as_of": found.as_of, "behind_s": found.behind_s, "troubles": wrong}
 
 
-@service.get("/feeds")
-def feeds(
-    _: Reader, store: Opened, work: Work, hours: Annotated[float, Query(gt=0, le=720)] = 24
-) -> list[dict[str, Any]]:
-    """Every configured source, and what else brought something: how much, when last, and its visits."""
-    since = time_of(store) - timedelta(hours=hours)
-    with store.read() as connection:
-        heard = {each.source: each for each in listing.heard_since(connection, since)}
-        known = visits.load(connection)
-    named = [source.name for source in work.settings.sources]
-    return [
-        {
-            "source": name,
-            "configured": name in named,
-            "articles": heard[name].articles if name in heard else 0,
-            "last_at": heard[name].last_at if name in heard else None,
-            "visited": asdict(known[name]) if name in known else None,
-        }
-        for name in sorted({*named, *heard, *known})
-    ]
-
-
 @service.get("/sources")
 def sources(
     _: Reader, store: Opened, work: Work, state: Annotated[list[SourceState] | None, Query()] = None
 ) -> list[SourceReport]:
     """Every source as it is now, by name: state and why, visits, cadence, yield, latency."""
     replay = pages.standing(store).replay
-    found = reports(store, work.settings.sources, time_of(store), visiting=not replay)
+    configured = [source.config() for source in work.settings.sources]
+    found = reports(store, configured, time_of(store), visiting=not replay)
     return [each for each in found if state is None or each.state in state]
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import pandas as pd
 
 from dashboards import data
+from dashboards.desk import opened
 from monitor.domain import Company, Dimension
 from monitor.store import Store, articles
 from tests.bench.made_up import day_of, watchlist
@@ -129,7 +130,7 @@ def board(url: str, rounds: int) -> dict[str, object]:
             total_ms += took_ms
             spent.setdefault(name, []).append(took_ms)
         spent.setdefault("a whole refresh", []).append(total_ms)
-    with data.opened(url) as store:
+    with opened(url) as store:
         stored = articles.count(store)
     return {
         "stored": stored,

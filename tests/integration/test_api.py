@@ -95,7 +95,7 @@ MATRIX: dict[tuple[str, str], tuple[Role, Any]] = {
             *("/me", "/articles", "/articles/export", "/articles/{article_id}", "/stories"),
             *("/articles/search?q=x", "/articles/{article_id}/revisions"),
             *("/trends?key=x", "/companies", "/alerts", "/alerts/export", "/alerts/atom"),
-            *("/alerts/{alert_id}", "/health", "/feeds", "/sources", "/models"),
+            *("/alerts/{alert_id}", "/health", "/sources", "/models"),
             *("/alerts/stream", "/labels", "/labels/gold", "/labels/agreement"),
         )
     },
@@ -436,7 +436,7 @@ def test_trends_companies_and_the_service_are_told(served: Served) -> None:
         known = {each["id"] for each in vic.get("/companies")}
         assert "castlereach-bancorp" in known
         assert vic.get("/health")["as_of"]
-        assert [each["source"] for each in vic.get("/feeds", hours=720)] == ["desk"]
+        assert [each["source"] for each in vic.get("/sources")] == ["desk"]
         assert vic.get("/sources", state="blocked") == []
         found = vic.get("/articles/search", q='"limits withdrawals" -minister', limit=3)
         assert found and all("limits withdrawals" in each["title"] for each in found)

@@ -28,6 +28,7 @@ from monitor.backtest.stored import load, runs
 from monitor.domain import Dimension
 from monitor.errors import ConfigError
 from monitor.settings import load_settings
+from monitor.source_state import state_of
 from monitor.store import Store, acts, alerts, articles
 from monitor.store.interests import Kind
 from monitor.store.visits import Visited
@@ -185,22 +186,22 @@ def test_how_a_source_is_judged() -> None:
     fine = Visited("a", now - MINUTE, now - MINUTE, now - MINUTE, 0, "")
     late = Visited("a", now - 60 * MINUTE, now - 60 * MINUTE, None, 0, "")
     cases = {
-        "answers": feeds.judge(fine, now, every, now, True, False),
-        "not visited": feeds.judge(late, now, every, now, True, False),
-        "never visited": feeds.judge(None, None, every, now, True, False),
-        "silent": feeds.judge(fine, now, every, now, True, True),
-        "nothing new": feeds.judge(fine, now - timedelta(hours=30), every, now, True, False),
-        "never brought": feeds.judge(fine, None, every, now, True, False),
-        "not recorded": feeds.judge(None, now, None, now, False, False),
+        "answers": state_of(fine, now, every, now, True, False),
+        "not visited": state_of(late, now, every, now, True, False),
+        "never visited": state_of(None, None, every, now, True, False),
+        "silent": state_of(fine, now, every, now, True, True),
+        "nothing new": state_of(fine, now - timedelta(hours=30), every, now, True, False),
+        "never brought": state_of(fine, None, every, now, True, False),
+        "not recorded": state_of(None, now, None, now, False, False),
     }
     for words, (_, said) in cases.items():
         assert words in said, (words, said)
-    states = [cases[words][0] for words in cases]
+    states = [feeds.TONES[state] for state, _ in cases.values()]
     assert states == [
         *(feeds.GOOD, feeds.BAD, feeds.BAD, feeds.MIND, feeds.MIND, feeds.MIND, feeds.GOOD),
     ]
     # In a replay nobody visits: an hour without is no trouble.
-    assert feeds.judge(late, now, None, now, True, False)[0] == feeds.GOOD
+    assert feeds.TONES[state_of(late, now, None, now)[0]] == feeds.GOOD
 
 
 def test_a_backtest_is_read_and_a_broken_one_named(store: Store, tmp_path: Path) -> None:
