@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitor.alert import explain
-from monitor.domain import Alert
+from monitor.domain import Alert, Article
 
 
 def clock(moment: datetime) -> str:
@@ -20,6 +20,11 @@ def clock(moment: datetime) -> str:
     '8 Sep 14:32'
     """
     return f"{moment.day} {moment:%b %H:%M}"
+
+
+def byline(article: Article) -> str:
+    """Return who published an item, and who wrote it where somebody is named."""
+    return f"{article.publisher}, by {article.author}" if article.author else article.publisher
 
 
 def reading(sentiment: str | None, value: float | None) -> str:

@@ -66,6 +66,7 @@ class Article:
     ingested_at: datetime
     date_status: DateStatus = DateStatus.OK
     body: str = ""
+    author: str = ""  # names, joined by commas; empty where nobody is named
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def _like(url: str, article_id: str) -> None:
             st.html(f"<p>{words.marked(one.article.title)}</p>")
             with st.container(key="like-meta"):
                 when = words.clock(one.article.published_at)
-                st.text(f"{one.article.publisher} · {when} UTC")
+                st.text(f"{words.byline(one.article)} · {when} UTC")
         with st.container(horizontal=True, gap="small"):
             cards.link("story", "Its story", story=one.article.id)
             st.button("Back to the search", key="search-back", type="tertiary", on_click=_ask)

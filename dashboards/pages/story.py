@@ -202,7 +202,7 @@ def _stages(steps: list[Step]) -> None:
                     {"amended": "corrected", "revoked": "withdrawn"}.get(risk.stage, risk.stage)
                 )
                 with st.container(key=f"step-meta-{number}", width="stretch"):
-                    by = f"{item.article.publisher} · {words.clock(at)} UTC"
+                    by = f"{words.byline(item.article)} · {words.clock(at)} UTC"
                     st.text(f"{by} · {SAYS.get(risk.stage, risk.stage)}")
             with st.container(key=f"step-{number}-quote"):
                 text = item.article.title

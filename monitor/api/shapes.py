@@ -35,6 +35,7 @@ ARTICLE: dict[str, JsonValue] = {
     "title": "Acme Corp files for Chapter 11",
     "lead": "",
     "publisher": "wire.example",
+    "author": "Jane Roe",
     "source": "wire",
     "url": "https://wire.example/1",
     "language": "en",
@@ -85,6 +86,7 @@ class ArticleOut(BaseModel):
     title: str
     lead: str
     publisher: str
+    author: str
     source: str
     url: str | None
     language: str
@@ -387,7 +389,7 @@ class AuditOut(BaseModel):
 
 
 _OF_ARTICLE = (
-    *("id", "revision", "title", "lead", "publisher", "source", "url", "language"),
+    *("id", "revision", "title", "lead", "publisher", "author", "source", "url", "language"),
     *("published_at", "ingested_at"),
 )
 _OF_READING = (

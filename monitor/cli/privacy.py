@@ -31,7 +31,7 @@ def erase(
         list[str] | None, typer.Argument(help="Articles: their ids or the beginnings.")
     ] = None,
     containing: Annotated[
-        str | None, typer.Option(help="Every article with this in its title or lead.")
+        str | None, typer.Option(help="Every article with this in its title, lead or author.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the audit; do not name the person.")] = "",
     yes: _YesOption = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from models.text import mask, normalise
@@ -25,8 +26,10 @@ MAX_TITLE_CHARS = 1_000
 MAX_LEAD_CHARS = 1_000
 MAX_BODY_CHARS = 100_000
 MAX_PUBLISHER_CHARS = 100
+MAX_AUTHOR_CHARS = 200
 MAX_PAYLOAD_CHARS = 2_000
 _MAX_RAW_TITLE_CHARS = 8 * MAX_TITLE_CHARS  # markup and entities may take this much
+_MAIL = re.compile(r"\S+@\S+")
 
 
 def to_article(raw: RawItem, now: datetime, rules: DateRules) -> Article | DeadItem:
@@ -88,6 +91,7 @@ def to_article(raw: RawItem, now: datetime, rules: DateRules) -> Article | DeadI
         ingested_at=now,
         date_status=status,
         body=body if len(body) > MAX_LEAD_CHARS else "",
+        author=_author(raw.author) if raw.author else "",
     )
 
 
@@ -147,6 +151,12 @@ def _cut(lead: str) -> str:
         space = lead.rfind(" ", MAX_LEAD_CHARS - 100)
         lead = lead[:space] if space > 0 else lead
     return lead.rstrip()
+
+
+def _author(text: str) -> str:
+    """Return the names without the mail addresses that RSS has there: ``jane@a.example (Jane Roe)``."""
+    names = text_of_html(text[: 8 * MAX_AUTHOR_CHARS])
+    return mask(_MAIL.sub("", names).strip(" ()<>,;"))[:MAX_AUTHOR_CHARS].rstrip()
 
 
 def _publisher(raw: RawItem, url: str | None) -> str:

@@ -77,6 +77,7 @@ def _item(
         published=entry.published or None,
         publisher=(domain_of(source) if source else None) or config.publisher,
         language=config.language or entry.language or language,
+        author=entry.author,
     )
 
 

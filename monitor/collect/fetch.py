@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -94,21 +95,38 @@ class Web:
         self.robots = Robots(self._robots_txt)
         tls = _tls()
         # Two pools: a connection made for a trusted host must not serve who was merely led there.
+        self._doors = tuple(
+            CheckedBackend(self.deadline, resolve, allowed) for allowed in (public, lambda _: True)
+        )
         self.public, self.trusted = (
             httpcore2.ConnectionPool(
                 ssl_context=tls,
                 max_connections=CONNECTIONS,
                 keepalive_expiry=KEPT_ALIVE_S,
                 http2=True,
-                network_backend=CheckedBackend(self.deadline, resolve, allowed),
+                network_backend=door,
             )
-            for allowed in (public, lambda _: True)
+            for door in self._doors
         )
 
     def close(self) -> None:
         """Close all connections."""
         self.public.close()
         self.trusted.close()
+
+    def connect(self, host: str, port: int, timeout_s: float, trusted: bool) -> socket.socket:
+        """Return a connection to a checked address, for who speaks HTTP himself: a browser.
+
+        Raises
+        ------
+        Forbidden
+            It has an address that is not public, and it is not trusted.
+        httpcore2.NetworkError, httpcore2.TimeoutException
+            It cannot be reached.
+        """
+        found = self._doors[trusted].connect_tcp(host, port, timeout_s).get_extra_info("socket")
+        assert isinstance(found, socket.socket)
+        return found
 
     def _robots_txt(self, url: str) -> bytes | None:
         reader = Fetcher(max_body_bytes=MAX_ROBOTS_BYTES, web=self, robots=False)
@@ -178,7 +196,7 @@ class Fetcher:
         trusted = frozenset[str]()
         try:
             url = _parsed(config.location)
-            if config.private or _is_address(url.host):
+            if config.private or is_address(url.host):
                 trusted = frozenset((_origin(url),))
         except SourceError:
             pass  # told when it is fetched
@@ -244,6 +262,39 @@ class Fetcher:
         message = f"{url}: more than {MAX_REDIRECTS} redirects, maybe for want of cookies"
         raise SourceError(message, kind=Failure.PROTOCOL)
 
+    def ask_leave(self, url: str) -> None:
+        """Ask the robots.txt of an address before it is read by other means.
+
+        Raises
+        ------
+        SourceError
+            It may not be read, or nobody can tell.
+        """
+        place = _parsed(url)
+        origin = _origin(place)
+        if self.robots and origin not in self.trusted:
+            self._ask_leave(url, place, origin)
+
+    @contextmanager
+    def turn(self, url: str) -> Iterator[None]:
+        """Wait for a turn at the host of an address and hold it.
+
+        Raises
+        ------
+        SourceError
+            Too many wait there.
+        """
+        place = _parsed(url)
+        origin = _origin(place)
+        pause_s = self.web.robots.pause_s(origin)
+        spared = nullcontext() if origin in self.trusted else self.web.turns.at(place.host, pause_s)
+        try:
+            with spared:
+                yield
+        except Busy as error:
+            message = f"{url}: too many requests wait for {error}"
+            raise SourceError(message, kind=Failure.TIMEOUT) from error
+
     def _ask_leave(self, url: str, place: httpx2.URL, origin: str) -> None:
         try:
             allowed = self.web.robots.allow(str(place), origin)
@@ -293,7 +344,7 @@ class Fetcher:
             if response.status in _REDIRECTS and got.get("location"):
                 return _parsed(got["location"], url, place)
             if response.status != 200:
-                raise _refused(url, response.status, got)
+                raise refused(url, response.status, got)
             return Fetched(str(place), self._read(url, response, got), got)
 
     def _read(self, url: str, response: httpcore2.Response, got: Mapping[str, str]) -> bytes:
@@ -353,7 +404,8 @@ def user_agent() -> str:
         return "Foreshock (news monitor; one reader, conditional requests)"
 
 
-def _refused(url: str, status: int, headers: Mapping[str, str]) -> SourceError:
+def refused(url: str, status: int, headers: Mapping[str, str]) -> SourceError:
+    """Return what a status that is no answer means; ``headers`` have names in lower case."""
     wait_s = retry_after_s(headers.get("retry-after"), datetime.now(UTC))
     after = f", asked to wait {wait_s:g} s" if wait_s is not None else ""
     if status == 429 or (status == 503 and wait_s is not None):
@@ -387,7 +439,8 @@ def _origin(url: httpx2.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is written as an IP address."""
     try:
         ip_address(host)
     except ValueError:

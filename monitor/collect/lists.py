@@ -15,16 +15,15 @@ from pydantic import Field, field_validator
 
 from monitor.collect.dates import parse_date
 from monitor.collect.encodings import to_text
-from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
 from monitor.collect.source import Failure, SourceConfig, SourceError
-from monitor.collect.web_source import WebSource
+from monitor.collect.web_source import RenderedOptions, WebSource
 from monitor.domain import DeadItem
 
 MAX_ITEMS = 1_000
 
 
-class ListOptions(Options):
+class ListOptions(RenderedOptions):
     """CSS selectors; those of the parts begin at the item."""
 
     item: str = Field(description="Selects every item of the list, such as `ul.news > li`.")
@@ -59,7 +58,7 @@ class ListSource(WebSource):
 
     def poll(self, now: datetime) -> Iterator[RawItem | DeadItem]:
         """Yield the items of the list; see `monitor.collect.source.Source.poll`."""
-        fetched = self.get(self.location)
+        fetched = self.page(self.options, wait_for=self.options.item)
         if fetched.body is None:
             return
         complete = self.completer() if self.config.articles else None
@@ -89,8 +88,12 @@ def read_list(text: str, url: str, config: SourceConfig, told: ListOptions) -> I
     found = _select(page, told.item)[:MAX_ITEMS]
     if not found:
         raise SourceError(
-            f"{config.location}: nothing on the page is {told.item!r}; has the page changed, or does it need "
-            "JavaScript?",
+            f"{config.location}: nothing on the page is {told.item!r}; has the page changed"
+            + (
+                "?"
+                if told.javascript
+                else ", or does it need JavaScript (options.javascript = true)?"
+            ),
             kind=Failure.NOTHING_FOUND,
         )
     language = config.language or page.get("lang")

@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.collect.documents import MAX_CHARS
 from monitor.collect.raw import RawItem
 from monitor.collect.source import Failure, SourceConfig, SourceError
-from monitor.collect.web_source import WebSource
+from monitor.collect.web_source import RenderedOptions, WebSource
 from monitor.domain import DeadItem, digest
 
 
@@ -18,8 +18,11 @@ class PageSource(WebSource):
     An update is dated by when the page says that it was updated: the first text may be weeks old.
     """
 
+    Options = RenderedOptions
+
     def __init__(self, config: SourceConfig) -> None:
         super().__init__(config)
+        self.options: RenderedOptions = config.options or RenderedOptions()
         self._text = ""  # digest of what was read last
 
     @property
@@ -38,7 +41,7 @@ class PageSource(WebSource):
         """Yield the page as an item, if it has changed."""
         from monitor.collect.page_text import Access, read_page  # the extractor is slow to import
 
-        fetched = self.get(self.location)
+        fetched = self.page(self.options)
         if fetched.body is None:
             return
         page = read_page(fetched.body, fetched.url, fetched.headers.get("content-type", ""))
@@ -67,6 +70,7 @@ class PageSource(WebSource):
                 publisher=self.config.publisher,
                 language=self.config.language,
                 body=page.text[:MAX_CHARS],
+                author=page.author,
             )
         self._text = text
         self.keep(self.location, fetched)

@@ -96,4 +96,5 @@ def completed(item: RawItem, page: PageText, max_chars: int = MAX_LEAD_CHARS) ->
         title=item.title or page.title,
         summary=text or item.summary,
         published=item.published or page.published,
+        author=item.author or page.author,
     )

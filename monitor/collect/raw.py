@@ -26,6 +26,8 @@ class RawItem:
         As stated by the item, its feed or the source's configuration.
     body
         The text, not HTML, of a whole document; then the summary may be empty.
+    author
+        Who wrote it, as its page or feed names them.
     """
 
     source: str
@@ -38,3 +40,4 @@ class RawItem:
     publisher: str | None = None
     language: str | None = None
     body: str = ""
+    author: str = ""

@@ -15,6 +15,7 @@ from monitor.collect.edgar import EdgarSource
 from monitor.collect.feeds import FeedSource
 from monitor.collect.files import FilesSource
 from monitor.collect.lists import ListSource
+from monitor.collect.mailbox import MailboxSource
 from monitor.collect.options import Options
 from monitor.collect.page import PageSource
 from monitor.collect.replay import ReplaySource
@@ -35,6 +36,7 @@ SOURCES: Mapping[str, Kind] = {
     "posts": PostsSource,
     "edgar": EdgarSource,
     "files": FilesSource,
+    "mailbox": MailboxSource,
     "kafka": TopicSource,
     "push": PushSource,
 }

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from monitor.collect.fetch import VALIDATORS, Fetched, Fetcher
+from monitor.collect.options import Options
 from monitor.collect.raw import RawItem
 from monitor.collect.source import Failure, SourceConfig, SourceError
 
@@ -14,6 +17,19 @@ if TYPE_CHECKING:
     from monitor.collect.pages import Pages
 
 MAX_REMEMBERED = 100  # addresses of one source
+
+
+class RenderedOptions(Options):
+    """How a page is read that may need a browser."""
+
+    javascript: bool = Field(
+        False, description="Let a headless Chromium make the page first; it must be installed."
+    )
+    sandbox: bool = Field(
+        True,
+        description="Whether that Chromium uses its sandbox. Without it a page that breaks out of the "
+        "renderer is a program with the rights of ours: only in a container or machine for this alone.",
+    )
 
 
 class WebSource:
@@ -88,6 +104,24 @@ class WebSource:
         SourceError
         """
         return self.http.get(url, {**(headers or {}), **self._conditions.get(url, {})})
+
+    def page(self, told: RenderedOptions, wait_for: str = "") -> Fetched:
+        """Get the page at the location, if it has changed; made by a browser where that is wanted.
+
+        Parameters
+        ----------
+        wait_for
+            A CSS selector of what a browser waits for.
+
+        Raises
+        ------
+        SourceError
+        """
+        if not told.javascript:
+            return self.get(self.location)
+        from monitor.collect.rendered import render  # few need it
+
+        return render(self.http, self.location, wait_for, told.sandbox)
 
     def completer(self) -> Callable[[RawItem], RawItem]:
         """Return what puts the text of an item's page in place of its teaser."""

@@ -61,6 +61,7 @@ def row_of(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
         "current": current,
         "source": article.source,
         "publisher": article.publisher,
+        "author": article.author,
         "url": article.url,
         "title": article.title,
         "lead": article.lead,
@@ -118,6 +119,7 @@ def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
         published_at=from_micros(row["published_us"]),
         ingested_at=from_micros(row["ingested_us"]),
         date_status=DateStatus(row["date_status"]),
+        author=row["author"],
     )
     # Mentions in the title come first, as they read.
     named = sorted(named, key=lambda mention: (mention.field != "title", mention.start))

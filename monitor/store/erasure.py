@@ -1,9 +1,9 @@
 """Erasing the text of articles, for good: what somebody may ask for who is named in one, or who owns it.
 
-The row stays, without text, address and quotes: ids, labels, counts and trends are as they were, so that the
-figures of the past do not change, and the article is known, so that it never comes in again, corrected
-versions of it neither. What alerts and messages quoted of it is erased with it. It stays in the streams until
-they forget it (``[stream] retention_days``), in backups, and in what was sent.
+The row stays, without text, author, address and quotes: ids, labels, counts and trends are as they were, so
+that the figures of the past do not change, and the article is known, so that it never comes in again,
+corrected versions of it neither. What alerts and messages quoted of it is erased with it. It stays in the
+streams until they forget it (``[stream] retention_days``), in backups, and in what was sent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ DETAILS = ("quote", "words")  # of an alert
 
 
 def containing(connection: Connection, text: str, limit: int) -> list[str]:
-    """Return the ids of articles whose title or lead has a text in it, whatever its case, newest first."""
+    """Return the ids of articles whose title, lead or author has a text in it, in any case, newest first."""
     pattern = "%" + text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
-    has = or_(
-        articles.c.title.ilike(pattern, escape="\\"), articles.c.lead.ilike(pattern, escape="\\")
-    )
+    columns = (articles.c.title, articles.c.lead, articles.c.author)
+    has = or_(*(column.ilike(pattern, escape="\\") for column in columns))
     newest = select(articles.c.id).where(has).order_by(articles.c.published_us.desc())
     return list(dict.fromkeys(connection.execute(newest.limit(limit)).scalars()))
 
@@ -61,6 +60,7 @@ def erase(
             .values(
                 title=ERASED,
                 lead="",
+                author="",
                 url=None,
                 risks=[_without(risk, QUOTES) for risk in row.risks],
                 watchlist=NEVER_AGAIN,

@@ -51,6 +51,7 @@ articles = Table(
     Column("current", Boolean, nullable=False),
     Column("source", Text, nullable=False),
     Column("publisher", Text, nullable=False),
+    Column("author", Text, nullable=False, server_default=text("''")),
     Column("url", Text),
     Column("title", Text, nullable=False),
     Column("lead", Text, nullable=False),

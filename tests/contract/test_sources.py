@@ -16,6 +16,7 @@ from monitor.collect.source import Failure, Source, SourceConfig, SourceError
 from monitor.collect.sources import SOURCES, open_source
 from monitor.domain import Article, DateStatus
 from monitor.errors import ConfigError
+from tests.support.imap import Folder, Mailbox, mailbox
 from tests.support.site import Site, serve
 
 SAMPLES = Path(__file__).parent / "samples" / "sources"
@@ -31,6 +32,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "edgar": {"contact": "Sample Bank risk@bank.example"},
     "files": {"dated": "document"},
 }
+#: Where kinds that are neither on the web nor files have their samples.
+ELSEWHERE: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,27 @@ def site() -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="module")
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    """A mailbox whose folder has the sample."""
+    with mailbox(tmp_path_factory.mktemp("imap")) as served:
+        path = sample("mailbox")
+        served.folders[path.name] = Folder({1: path.read_bytes()})
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def places(request: pytest.FixtureRequest) -> None:
+    """Have the mailbox served for the kind that reads one."""
+    if (
+        getattr(request.node, "callspec", None)
+        and request.node.callspec.params.get("kind") == "mailbox"
+    ):
+        served = request.getfixturevalue("mails")
+        OPTIONS["mailbox"] = served.options()
+        ELSEWHERE["mailbox"] = served.url
+
+
 def sample(kind: str) -> Path:
     found = sorted(SAMPLES.glob(f"{kind}.*"))
     assert found, f"add a sample for the source kind {kind!r}: {SAMPLES}/{kind}.*"
@@ -50,7 +74,8 @@ def sample(kind: str) -> Path:
 
 def opened(kind: str, site: Site, location: Path | None = None) -> Source:
     path = location or sample(kind)
-    place = f"{site.url}/{path.name}" if kind in ON_THE_WEB else str(path)
+    root = site.url if kind in ON_THE_WEB else ELSEWHERE.get(kind)
+    place = f"{root}/{path.name}" if root else str(path)
     return open_source(
         SourceConfig(
             "sample", kind, place, language="en", interval_s=7.0, options=OPTIONS.get(kind)

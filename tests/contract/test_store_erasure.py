@@ -98,6 +98,18 @@ def test_the_text_is_gone_and_everything_else_is_as_it_was(store: Store, desk: D
     assert audit.verify(store).troubles == ()
 
 
+def test_what_somebody_wrote_is_found_and_loses_the_name(store: Store) -> None:
+    item = classified("e", "Acme falls")
+    signed = replace(item, article=replace(item.article, author="Ann Lee, Jane Roe"))
+    with store.write() as connection:
+        articles.add(connection, [signed, classified("f", "Acme rises")])
+        (stored,) = articles.get(connection, [(key_of("e"), item.article.revision)])
+        assert stored == signed
+        assert erasure.containing(connection, "jane roe", 10) == [key_of("e")]
+        erasure.erase(connection, [key_of("e")], "ann", T0, "")
+    assert where_it_is(store, "jane roe") == set()
+
+
 def test_it_never_comes_in_again(store: Store, desk: Desk) -> None:
     with store.write() as connection:
         erasure.erase(connection, [key_of("a")], "ann", T0, "")

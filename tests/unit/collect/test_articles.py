@@ -240,3 +240,20 @@ def test_language() -> None:
 def test_dead_item_payload_is_bounded() -> None:
     found = dead_item(DeadReason.TORN_ROW, "d", "f:1", "\0" * 9_000_000, NOW)
     assert len(found.payload) == MAX_PAYLOAD_CHARS
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Ann Lee, Bo Chan", "Ann Lee, Bo Chan"),
+        ("jane@a.example (Jane Roe)", "Jane Roe"),
+        ("Jane Roe &lt;jane@a.example&gt;", "Jane Roe"),
+        ("<b>李雷</b>", "李雷"),
+        ("jane@a.example", ""),
+        ("x" * 5_000, "x" * 200),
+    ],
+)
+def test_an_author_is_a_name_without_an_address(said: str, kept: str) -> None:
+    made = article(replace(RAW, author=said))
+    assert made.author == kept
+    assert (made.id, made.revision) == (article(RAW).id, article(RAW).revision)

@@ -287,3 +287,26 @@ def test_the_sec_must_be_told_who_asks(site: Site) -> None:
         opened(site, "edgar", "/feed")
     with pytest.raises(ConfigError, match=r"options\.contact"):
         opened(site, "edgar", "/feed", options={"contact": "a bank"})
+
+
+def test_who_wrote_a_page_is_kept(site: Site) -> None:
+    signed = notice(1).replace(b"<title>", b'<meta name="author" content="Ann Lee"><title>', 1)
+    site.pages["/1"] = signed
+    site.pages["/news/"] = b'<li><a href="/1">Acme</a></li>'
+    site.pages["/feed"] = (
+        b'<rss version="2.0"><channel><title>t</title><item><title>Acme</title><link>/1</link>'
+        b"<author>bo@a.example (Bo Chan)</author></item></channel></rss>"
+    )
+    told: dict[str, Any]
+    for kind, path, told in (
+        ("page", "/1", {}),
+        ("list", "/news/", {"options": {"item": "li"}, "articles": True}),
+        ("feed", "/feed", {"articles": True}),  # what the feed says goes first
+    ):
+        source = opened(site, kind, path, **told)
+        [item] = source.poll(NOW)
+        source.close()
+        assert isinstance(item, RawItem)
+        article = to_article(item, NOW, DateRules())
+        assert isinstance(article, Article)
+        assert article.author == ("Bo Chan" if kind == "feed" else "Ann Lee")

@@ -25,6 +25,12 @@ def test_a_mention_from_before_relevance_was_read_has_none() -> None:
     assert (mention.company_id, mention.relevance) == ("acme", None)
 
 
+def test_an_article_from_before_authors_were_kept_names_none() -> None:
+    wire = json.loads(CLASSIFIED.encode(Classified(classified(), Origin(1, 2))))
+    assert wire["body"]["item"]["article"].pop("author") == ""
+    assert CLASSIFIED.decode(json.dumps(wire).encode()).item.article.author == ""
+
+
 def test_a_field_of_a_later_version_is_passed_over() -> None:
     record = Classified(classified(companies=("acme",)), Origin(1, 2))
     wire = json.loads(CLASSIFIED.encode(record))
