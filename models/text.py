@@ -114,7 +114,8 @@ def model_input(title: str, lead: str = "") -> str:
     if not title:
         return lead
     joint = " " if title[-1] in ".!?:;\u2026\u3002\uff01\uff1f" else ". "
-    return f"{title}{joint}{lead}"
+    read = f"{title}{joint}{lead}"
+    return read if read.isascii() else normalise(read)  # what is Latin, both decide
 
 
 def _readable(text: str) -> str:

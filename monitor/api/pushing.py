@@ -16,6 +16,7 @@ from monitor.store.clock import time_of
 
 pushing = APIRouter(tags=["sources"])
 
+HEARD_OUT = 4  # times the most that is taken
 MAX_BODY_BYTES = 4 * 2**20
 _BODY = {
     "requestBody": {
@@ -60,12 +61,19 @@ async def push(
 
 
 async def _bounded(request: Request) -> bytes:
-    """Read a body, at most so much of it: whoever sends more is not listened to."""
+    """Read a body, at most so much of it.
+
+    A little more is read and forgotten: who is answered while still sending may see a broken connection
+    instead of the answer. Whoever sends far more is not listened to.
+    """
     body = bytearray()
+    sent = 0
     async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(
-                413, f"more than {MAX_BODY_BYTES:,} bytes; send fewer items at once"
-            )
+        sent += len(piece)
+        if sent <= MAX_BODY_BYTES:
+            body += piece
+        elif sent > HEARD_OUT * MAX_BODY_BYTES:
+            break
+    if sent > MAX_BODY_BYTES:
+        raise HTTPException(413, f"more than {MAX_BODY_BYTES:,} bytes; send fewer items at once")
     return bytes(body)

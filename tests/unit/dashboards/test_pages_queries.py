@@ -234,6 +234,8 @@ def test_no_query_reads_or_sorts_a_large_table_whole(store: Store, name: str) ->
                 words = step.split()
                 if words[0] != "SCAN" or words[1] in WHOLE or "CONSTANT" in words:
                     continue
+                if "json_each" in statement and "VIRTUAL TABLE INDEX 1:" in step:
+                    continue  # the list of keys that was asked for
                 if words[-1].endswith(MATCH):
                     continue
                 # Walking an index in order until the limit is reached is no reading whole.
