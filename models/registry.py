@@ -20,7 +20,7 @@ import numpy as np
 
 from models.bundle import FILES, GRAPH, MANIFEST, TOKENIZER, WEIGHTS, load_bundle, shipped_bundle
 from models.errors import BundleError, MissingExtraError, ModelError
-from models.tables import file_sha256
+from models.hashes import file_sha256
 from models.weights import read_weights
 
 FORMATS = ("bundle", "onnx", "openvino-fp32", "torch")

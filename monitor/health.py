@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.domain import EPOCH
 from monitor.store import Store, outbox, progress
 
 
@@ -30,9 +31,10 @@ def troubles(store: Store, now: datetime, bounds: Bounds) -> list[str]:
     with store.read() as connection:
         decided = progress.load(connection, "alert")
         due_since = outbox.waits_since(connection)
-    behind = min((now - state.through_at for state in decided.values()), default=None)
+    through = min((state.through_at for state in decided.values()), default=EPOCH)
+    behind = now - through
     found = []
-    if behind is None:
+    if through == EPOCH:
         found.append("nothing has been decided yet")
     elif behind > bounds.behind:
         found.append(f"the decisions are {behind} behind")

@@ -12,6 +12,8 @@ import yaml
 from monitor.errors import ConfigError
 
 Place = Sequence[str | int]
+# The reader in C is ten times as fast; a build of PyYAML need not have it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def read_yaml(path: Path, what: str, check: str, hint: str = "") -> YamlFile:
     """
     try:
         text = path.read_text("utf-8")
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         try:
             root = loader.get_single_node()
             data = None if root is None else loader.construct_document(root)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from models.errors import BundleError, MissingExtraError
-from models.tables import file_sha256
+from models.hashes import file_sha256
 
 #: Texts in one language to the same texts in another.
 Translate = Callable[[Sequence[str]], Sequence[str]]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import DataError
+from models.hashes import file_sha256
 from models.labels import KNOWN_LABELS, Head
-from models.tables import Labelled, checked_rows, file_sha256, label_names, read_splits
+from models.tables import Labelled, checked_rows, label_names, read_splits
 from models.targets import mark_target
 from models.training.config import DataConfig, HeadConfig, TrainConfig
 

@@ -17,10 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.aggregate.buckets import MARKET_KEY
@@ -28,6 +27,9 @@ from monitor.aggregate.swings import HOUR_US, swings
 from monitor.domain import Dimension, Grain, to_micros
 from monitor.store import Connection, buckets
 from monitor.store.schema import SCORE_UNIT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOURS_PER_WEEK = 168
 # A profile bin is pulled towards the mean of its hour of day, and that towards 1, by this many observations.

@@ -6,13 +6,15 @@ All sums are over integers, so the rows of a set of articles do not depend on th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from monitor.aggregate.weights import Lists, Moved
 from monitor.domain import ClassifiedArticle, Dimension, Grain, to_micros
 from monitor.store.buckets import SUMS
 from monitor.store.schema import SCORE_UNIT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MARKET_KEY = "all"
 Mood = tuple[str | None, int | None]  # sentiment, and score in units of 1 / SCORE_UNIT
@@ -33,6 +35,9 @@ def contributions(
     DataFrame
         Columns dimension, key, published_us, publisher and the sums of `monitor.store.buckets.SUMS`.
     """
+
+    import pandas as pd
+
     moved = moved or Moved()
     # An article that gains weight as it is counted has both in one row.
     weighed = {
@@ -119,6 +124,9 @@ def _weighted(weight: int, units: int | None) -> tuple[int, int, int]:
 
 def bucket_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Sum contributions into buckets of every grain: grain, dimension, key, start_us and the sums."""
+
+    import pandas as pd
+
     # Coarser grains are summed from the finer ones: far fewer rows.
     parts: list[pd.DataFrame] = []
     fine = frame.rename(columns={"published_us": "start_us"})

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -30,6 +30,9 @@ from monitor.aggregate.swings import HOUR_US
 from monitor.domain import Dimension, Grain, to_micros
 from monitor.store import Connection, buckets
 from monitor.store.schema import SCORE_UNIT, WEIGHT_UNIT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +72,9 @@ def trend(
         `COLUMNS`: start (aware UTC), items, reports (sum of weights), index, dispersion, the index's usual
         value with the bounds of `BAND`, index_z, fast, slow, momentum, expected items, volume_z.
     """
+
+    import pandas as pd
+
     width = timedelta(seconds=grain.seconds)
     starts = pd.date_range(start - HISTORY, end, freq=width, inclusive="left")
     found = rows.set_index("start_us").reindex([to_micros(at) for at in starts])
@@ -123,6 +129,9 @@ def ranking(
     Columns: key; items, reports, index, dispersion of the whole span; index_z, momentum and volume_z of its
     last bucket. Keys without an index come last.
     """
+
+    import pandas as pd
+
     first_us = to_micros(start)
     rows = buckets.between(
         connection, grain, to_micros(start - HISTORY), to_micros(end), [dimension]
@@ -160,6 +169,9 @@ def peers(ranked: pd.DataFrame, sectors: Mapping[str, str], key: str) -> pd.Data
         The rows of ``ranked``, with ``index_rank`` (1 is the worst index) and ``volume_rank`` (1 has the most
         reports); equal ones share the better rank; NaN where there is no index. Empty without a sector.
     """
+
+    import pandas as pd
+
     sector = sectors.get(key)
     same = [sector is not None and sectors.get(each) == sector for each in ranked["key"]]
     table = ranked[pd.Series(same, index=ranked.index, dtype=bool)].reset_index(drop=True)

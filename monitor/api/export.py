@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
 from fastapi.responses import Response
 
 #: With these a spreadsheet takes a cell for a formula (OWASP, "CSV Injection").
@@ -34,6 +33,9 @@ def exported(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, name: str
 ) -> Response:
     """Return rows as a file ``NAME.csv`` or ``NAME.parquet``."""
+
+    import pandas as pd
+
     if form == "parquet":
         buffer = io.BytesIO()
         frame = pd.DataFrame(

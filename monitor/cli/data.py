@@ -331,7 +331,7 @@ def _known_labels(table: Table, label: str, task: str) -> list[str]:
 
 def _warn_if_trained_on(model: Path, file: Path) -> None:
     from models.bundle import load_bundle
-    from models.tables import file_sha256
+    from models.hashes import file_sha256
 
     sha256 = file_sha256(file)
     if any(source.get("sha256") == sha256 for source in load_bundle(model).data):

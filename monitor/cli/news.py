@@ -47,7 +47,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the service: a supervisor, a pipeline process and a web process."""
-    from monitor.supervise import Child, supervise
+    from monitor.supervise import Child, become
 
     settings = settings_of(config, db, kafka, watchlist)
     names = stages_of(stages, (*STAGE_NAMES, "web"))
@@ -73,8 +73,7 @@ def run(
         children.append(Child("retrain", "monitor.cli", ["retrain", "watch", *arguments]))
     if "web" in names:
         children.append(Child("web", "dashboards", arguments))
-    _log(settings.log.level, settings.log.format)
-    raise typer.Exit(supervise(children))
+    become(children, settings.log.level, settings.log.format)
 
 
 def pipeline(
@@ -85,6 +84,7 @@ def pipeline(
     stages: StagesOption = None,
 ) -> None:
     """Run stages in this process, without a supervisor."""
+    from monitor.garbage import settle
     from monitor.service import Service, open_outside
 
     settings = settings_of(config, db, kafka, watchlist)
@@ -93,6 +93,7 @@ def pipeline(
     with stopping(service.stop.set, DRAIN_S):
         service.start()
         probe = _probe(service, settings)
+        settle()
         try:
             while not service.stop.wait(0.5) and service.running:
                 pass

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-
-import apprise
+from typing import TYPE_CHECKING
 
 from monitor.domain import Notification
 from monitor.errors import ConfigError
@@ -20,6 +19,9 @@ from monitor.notify.console import ConsoleChannel
 from monitor.notify.plaintext import block, defang, one_line
 from monitor.notify.port import Channel, ChannelConfig, ChannelRefused, ChannelRetriable
 from monitor.notify.webhook import WebhookChannel
+
+if TYPE_CHECKING:
+    import apprise
 
 __all__ = [
     "CHANNELS",
@@ -50,7 +52,10 @@ class AppriseChannel:
     """
 
     def __init__(self, config: ChannelConfig) -> None:
+        import apprise  # here, since most services send without it
+
         self.name = config.name
+        self._text = apprise.NotifyFormat.TEXT
         logging.getLogger(
             "apprise"
         ).disabled = True  # its lines hold addresses, and addresses hold secrets
@@ -82,7 +87,7 @@ class AppriseChannel:
             sent = self._targets.notify(
                 title=subject,
                 body=body,
-                body_format=apprise.NotifyFormat.TEXT,
+                body_format=self._text,
                 interpret_escapes=False,
             )
         except Exception as error:  # a plugin's own; its text may hold the address

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from models.bundle import Bundle
+from models.hashes import file_sha256
 from models.labels import Head, HeadKind
-from models.tables import SEPARATOR, file_sha256, read_splits
+from models.tables import SEPARATOR, read_splits
 from monitor.retrain.collect import Sample
 from monitor.stories.copies import report_key
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -46,6 +45,9 @@ from monitor.store.article_rows import (
 from monitor.store.database import Store
 from monitor.store.schema import articles, mentions
 from monitor.store.upsert import among, by_column, insert_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COARSE_US = 600 * 1_000_000  # ten minutes
 
@@ -142,6 +144,9 @@ def of_key(
         Columns id, revision, title, published_us, sentiment, score: the last two towards the company, and
         ``None`` where the model did not read the article.
     """
+
+    import pandas as pd
+
     sentiment: ColumnElement[Any] = articles.c.sentiment
     score: ColumnElement[Any] = articles.c.score
     place: FromClause = articles
@@ -191,6 +196,9 @@ def latest(
 
     Columns: published_at, publisher, title, url, topic, sentiment, score, language, date_status, companies.
     """
+
+    import pandas as pd
+
     query = select(articles).where(articles.c.current)
     if company_id is not None or watched_only:
         named = select(mentions.c.article_id, mentions.c.revision).where(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select
 
 from monitor.domain import Dimension, Grain, from_micros, to_micros
 from monitor.store.database import Store
 from monitor.store.schema import SCORE_UNIT, buckets, publishers
 from monitor.store.upsert import insert_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WEIGHTED = ("weight", "weighted_sum", "weighted_squares")
 SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares", *WEIGHTED)
@@ -49,6 +52,9 @@ def series(
         model, in [-1, 1]; NaN is "no data"), and raw, for an index of several buckets, weight and
         weighted_sum.
     """
+
+    import pandas as pd
+
     first = pd.Timestamp(start).floor(_FREQUENCY[grain])
     where = and_(
         buckets.c.grain == grain.value,
@@ -105,6 +111,9 @@ def between(
 
 def read(connection: Connection, where: object) -> pd.DataFrame:
     """Return raw bucket rows: the table's columns, ordered by key and start."""
+
+    import pandas as pd
+
     query = select(buckets).where(where).order_by(buckets.c.key, buckets.c.start_us)  # type: ignore[arg-type]
     names = [column.name for column in buckets.columns]
     columns = list(zip(*connection.execute(query).all(), strict=True)) or [()] * len(names)
@@ -113,6 +122,9 @@ def read(connection: Connection, where: object) -> pd.DataFrame:
 
 def with_score(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn raw sums into ``score`` (mean; NaN where the model read nothing) and ``start``."""
+
+    import pandas as pd
+
     read_items = frame["positive"] + frame["neutral"] + frame["negative"]
     frame = frame.assign(
         start=pd.to_datetime(frame["start_us"], unit="us", utc=True),
@@ -149,6 +161,9 @@ def span(connection: Connection) -> tuple[datetime, datetime] | None:
 
 def all_publishers(connection: Connection) -> pd.DataFrame:
     """Return every row of publishers, all columns."""
+
+    import pandas as pd
+
     rows = connection.execute(select(publishers)).all()
     return pd.DataFrame(
         [tuple(row) for row in rows], columns=[column.name for column in publishers.columns]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -35,6 +35,9 @@ from monitor.store.article_rows import keyed
 from monitor.store.buckets import with_score
 from monitor.store.database import Store
 from monitor.store.schema import alerts, articles, buckets, evidence, mentions, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ITEM_COLUMNS = (
     "published_at",
@@ -137,6 +140,9 @@ def totals(
         Columns key, items, positive, neutral, negative, score (mean of what the model read; NaN is "no
         data").
     """
+
+    import pandas as pd
+
     sums = [buckets.c[name] for name in ("items", "positive", "neutral", "negative", "score_sum")]
     query = (
         select(buckets.c.key, *(func.sum(column).label(column.name) for column in sums))
@@ -168,6 +174,9 @@ def hours(
     store: Store, dimension: Dimension, keys: Sequence[str], start: datetime, end: datetime
 ) -> pd.DataFrame:
     """Return the hour buckets of some keys in ``[start, end)``: key, start (aware UTC), items."""
+
+    import pandas as pd
+
     query = select(buckets.c.key, buckets.c.start_us, buckets.c["items"]).where(
         buckets.c.grain == Grain.HOUR.value,
         buckets.c.dimension == dimension.value,
@@ -187,6 +196,9 @@ def history(store: Store, start: datetime, end: datetime) -> pd.DataFrame:
     The market by the hour (it sets the hour-of-week profile), companies, topics and lists by the day.
     ``start`` and ``end`` are midnights. The rates are the same as from hour buckets, because they are daily.
     """
+
+    import pandas as pd
+
     span = and_(buckets.c.start_us >= to_micros(start), buckets.c.start_us < to_micros(end))
     market = and_(
         buckets.c.grain == Grain.HOUR.value, buckets.c.dimension == Dimension.MARKET.value, span
@@ -252,6 +264,8 @@ def items_with(store: Store, ids: Sequence[str]) -> pd.DataFrame:
 def _frame(
     connection: Connection, rows: Sequence[RowMapping], company_id: str | None = None
 ) -> pd.DataFrame:
+    import pandas as pd
+
     names: dict[tuple[str, str], list[str]] = {}
     towards: dict[tuple[str, str], tuple[str | None, float | None]] = {}
     named = select(mentions).where(mentions.c.article_id.in_([row["id"] for row in rows]))
@@ -334,6 +348,8 @@ def topic_alert_rows(store: Store, topic: str, since: datetime, limit: int = 200
 
 
 def _alert_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
     for name in ("started_at", "updated_at"):
         frame[name] = pd.to_datetime(frame[name], unit="us", utc=True)

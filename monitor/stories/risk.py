@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import ahocorasick
@@ -97,12 +98,15 @@ class RiskPack:
     def load(cls, path: Path | None = None) -> RiskPack:
         """Read a pack from YAML (a file, or a folder of them), the built-in one by default.
 
+        A process reads the same files once: stages share the pack until one of its files changes.
+
         Raises
         ------
         ConfigError
             A file cannot be read or a rule is wrong; names file, rule and what to change.
         """
-        return cls(read_pack(path or BUILT_IN))
+        path = path or BUILT_IN
+        return _compiled(path, _stamp(path))
 
     def match(
         self, title: str, lead: str = "", published_at: datetime | None = None
@@ -231,3 +235,18 @@ class RiskPack:
                         rule.confidence,
                         words,
                     )
+
+
+@lru_cache(maxsize=2)
+def _compiled(path: Path, stamp: object) -> RiskPack:
+    return RiskPack(read_pack(path))
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a pack's file is written, added or removed; nothing where none can be read."""
+    try:
+        files = [*path.glob("*.yaml")] if path.is_dir() else [path]
+        found = [(file.name, file.stat()) for file in files]
+    except OSError:
+        return ()
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))

@@ -29,6 +29,7 @@ from tests.support.postgres import PostgresServer, find_bindir
 START_S = 240.0
 STILL_S = 120.0
 ROOT = Path(__file__).parents[2]
+UNCOMPILED = ("PYTHONDONTWRITEBYTECODE",)
 
 
 class Backends(Protocol):
@@ -120,6 +121,8 @@ def foreshock(
     cores
         Those that it may use; all by default.
     """
+    # As it comes to people: libraries are compiled once, not by every process that starts.
+    variables = {key: value for key, value in os.environ.items() if key not in UNCOMPILED}
     command = [sys.executable, "-m", "monitor.cli", *arguments]
     if cores is not None:
         command = ["taskset", "--cpu-list", ",".join(map(str, sorted(cores))), *command]
@@ -130,7 +133,7 @@ def foreshock(
             stdout=out,
             stderr=out,
             cwd=ROOT,
-            env={**os.environ, **(environment or {})},
+            env=variables | dict(environment or {}),
         )
     try:
         yield process

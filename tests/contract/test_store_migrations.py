@@ -13,6 +13,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from monitor.errors import ConfigError
@@ -36,7 +37,9 @@ def tables(engine: Engine) -> set[str]:
 
 
 def test_a_migrated_database_is_the_schema(engine: Engine) -> None:
-    upgrade(engine)
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    assert upgrade(engine) == (None, newest)
+    assert upgrade(engine) == (newest, newest)
     with engine.connect() as connection:
         options = {
             "compare_type": True,

@@ -19,7 +19,11 @@ def test_serving_batches_hold_every_row_once_unpadded(lengths: list[int], budget
         assert rows.shape == (len(positions), len(ids[positions[0]]))
         assert rows.size <= budget or len(positions) == 1
         assert [list(row) for row in rows] == [ids[i] for i in positions]
-        assert sum(len(piece) for piece in _cut(rows)) == len(rows)
+        pieces = _cut(rows, alone=False)
+        assert {len(piece) for piece in pieces} <= {24, 4, 2}
+        laid = np.concatenate(pieces)
+        assert np.array_equal(laid[: len(rows)], rows)
+        assert len(laid) - len(rows) < 8 and (laid[len(rows) :] == rows[-1]).all()
         seen += positions
     assert sorted(seen) == list(range(len(ids)))
 

@@ -91,6 +91,7 @@ def test_a_folder_is_one_pack(tmp_path: Path) -> None:
     assert list(pack.rules) == ["one", "two"] and pack.version == "3"
     assert pack.match("no gas leak")[0].stage == "denied"
     assert pack.rules["one"].confidence == CONFIDENCE
+    assert RiskPack.load(path) is pack  # read once
     before = pack.hash
     folder(tmp_path, two="rules:" + RULE.replace("NAME", "other"))
     assert RiskPack.load(path).hash != before

@@ -25,7 +25,7 @@ from typer.testing import CliRunner  # noqa: E402
 from models.bundle import write_manifest  # noqa: E402
 from models.dataset.keys import folded_key  # noqa: E402
 from models.errors import DataError, ModelError  # noqa: E402
-from models.tables import file_sha256  # noqa: E402
+from models.hashes import file_sha256  # noqa: E402
 from models.training.config import load_config, make_config  # noqa: E402
 from models.training.data import load_sources  # noqa: E402
 from models.training.fitted import Places  # noqa: E402
