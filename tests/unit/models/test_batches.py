@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.openvino import _cut
+from models.engines.masking import NO_TOKEN
+from models.engines.pieces import Pieces, length_of
 from models.tokens import equal_length_batches
 from models.training.batches import Rows, epoch_order, epoch_steps, padded
 
@@ -19,13 +20,29 @@ def test_serving_batches_hold_every_row_once_unpadded(lengths: list[int], budget
         assert rows.shape == (len(positions), len(ids[positions[0]]))
         assert rows.size <= budget or len(positions) == 1
         assert [list(row) for row in rows] == [ids[i] for i in positions]
-        pieces = _cut(rows, alone=False)
-        assert {len(piece) for piece in pieces} <= {24, 4, 2}
-        laid = np.concatenate(pieces)
-        assert np.array_equal(laid[: len(rows)], rows)
-        assert len(laid) - len(rows) < 8 and (laid[len(rows) :] == rows[-1]).all()
         seen += positions
     assert sorted(seen) == list(range(len(ids)))
+
+
+@given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.booleans())
+def test_pieces_are_of_few_shapes_and_put_together_again(lengths: list[int], fills: bool) -> None:
+    ids = [[i] * n for i, n in enumerate(lengths)]
+    batches = [rows for _, rows in equal_length_batches(ids, 1_536)]
+    pieces = Pieces(batches, fills)
+    assert {len(piece) for piece in pieces.ids} <= {32, 8, 4, 2, 1}
+    if fills:
+        assert all(piece.shape[1] == length_of(piece.shape[1]) for piece in pieces.ids)
+    else:
+        assert all((piece != NO_TOKEN).all() for piece in pieces.ids)
+    found = pieces.joined(
+        [
+            ((piece != NO_TOKEN).sum(axis=1).astype(np.float32), piece[:, 0].astype(np.float32))
+            for piece in pieces.ids
+        ]
+    )
+    for batch, (count, first) in zip(batches, found, strict=True):
+        assert (count == batch.shape[1]).all()
+        assert np.array_equal(first, batch[:, 0])
 
 
 @given(st.lists(st.integers(1, 128), min_size=1, max_size=500), st.integers(1, 64), st.integers(0))
