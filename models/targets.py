@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 #: A token every BERT vocabulary keeps free; it stands for the company asked about.
 MARKER = "[unused1]"
 #: Kana and CJK ideographs: written without spaces, so that a name ends where it ends.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-_LETTER = rf"[^\W{_UNSPACED}]"  # of a word with spaces around it
+# Of a word with spaces around it. Case is told apart: to compile so large a set without takes milliseconds.
+_LETTER = rf"(?!(?-i:[{_UNSPACED}]))\w"
 
 
 def mark_target(text: str, names: Sequence[str]) -> str:
@@ -41,13 +43,18 @@ def mark_target(text: str, names: Sequence[str]) -> str:
     ('[unused1]起诉Alpha公司', '国美电器起诉[unused1]公司')
     """
     text = unmarked(text)
-    wanted = sorted({name.strip() for name in names if name.strip()}, key=len, reverse=True)
+    wanted = {name.strip() for name in names if name.strip()}
     if wanted:
-        pattern = "|".join(map(_whole, wanted))
-        text, found = re.subn(pattern, MARKER, text, flags=re.IGNORECASE)
+        text, found = _any_of(tuple(sorted(wanted))).subn(MARKER, text)
         if found:
             return text
     return f"{MARKER}: {text}"
+
+
+@lru_cache(maxsize=4_096)
+def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(map(_whole, longest_first)), re.IGNORECASE)
 
 
 def _whole(name: str) -> str:

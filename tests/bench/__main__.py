@@ -2,7 +2,7 @@
 
 Each runs in a process of its own, one after the other, so that none warms or crowds another; what it measured
 is printed as one table and written as JSON, with the machine it was measured on. The long ones (memory, soak,
-active, load, board) and the one that needs a GPU are run by themselves:
+active, load, board), the one that needs a broker (streaming) and the one that needs a GPU are run alone:
 ``python -m tests.bench.NAME --help``.
 """
 

@@ -1,6 +1,6 @@
 """Classification on the CPU beside what a user would pick instead, in one run.
 
-    python -m tests.bench.classify [--titles N] [--leads N] [--json]
+    python -m tests.bench.classify [--titles N] [--leads N] [--infinity] [--json]
 
 All take turns, on the same real texts, with every core; medians of five. Ours are whole predictions, with
 every head, probabilities and embedding. Limits: square matrix products in float32, bfloat16 and int8.
@@ -12,6 +12,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Classification beside its peers, on the CPU.")
     parser.add_argument("--titles", type=int, default=1_000)
     parser.add_argument("--leads", type=int, default=320)
+    parser.add_argument("--infinity", action="store_true", help="install infinity-emb, and ask it")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    figures = measured({"title": titles(given.titles), "title+lead": leads(given.leads)})
+    texts = {"title": titles(given.titles), "title+lead": leads(given.leads)}
+    figures = measured(texts, given.infinity)
     if given.json:
         print(json.dumps(figures, indent=1))
     else:
         show(figures)
 
 
-def measured(texts: dict[str, list[str]]) -> dict[str, Any]:
+def measured(texts: dict[str, list[str]], infinity: bool = False) -> dict[str, Any]:
     """Items a second of each, ratios, agreement with float32 and the share of the machine's limits."""
     bundle = load_bundle(None)
     ours = Classifier.load(None, "openvino")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         others: dict[str, peers.Peer] = {
             PIPELINE: peers.pipeline(bundle, peers.BATCH),
             "transformers pipeline, batch 1": peers.pipeline(bundle, 1),
@@ -56,6 +59,9 @@ def measured(texts: dict[str, list[str]]) -> dict[str, Any]:
             "ONNX Runtime, float32, batch 32": peers.onnx(bundle, Path(folder), int8=False),
             ONNX_INT8: peers.onnx(bundle, Path(folder), int8=True),
         }
+        if infinity:
+            own = Path(folder) / "infinity"
+            others["infinity-emb, batch 32"] = running.enter_context(peers.infinity(bundle, own))
         figures: dict[str, Any] = {"bundle": bundle.model_version, "limits": limits(), "texts": {}}
         for kind, given in texts.items():
             figures["texts"][kind] = _compared(ours, others, given) | _work(ours, given)

@@ -6,8 +6,12 @@ as good as a trained one. Those that read all heads take the bundle's own weight
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -16,8 +20,10 @@ from numpy.typing import NDArray
 from models.bundle import TOKENIZER, Bundle
 from models.encoder import MultiHead, restore
 from models.tokens import encode, load_tokenizer
+from tests.bench.environments import environment
 
 BATCH = 32
+INFINITY = "infinity-emb[torch]==0.0.78"
 Peer = Callable[[Sequence[str]], object]
 
 
@@ -44,6 +50,49 @@ def pipeline(bundle: Bundle, batch: int, device: int = -1, bfloat16: bool = Fals
     peer = make("text-classification", model=model, tokenizer=wrapped, device=device)
     most = bundle.max_tokens
     return lambda texts: peer(list(texts), batch_size=batch, truncation=True, max_length=most)
+
+
+@contextmanager
+def infinity(bundle: Bundle, folder: Path) -> Iterator[Peer]:
+    """infinity-emb on the CPU, the encoder with one untrained head; a process of its own, asked over a pipe.
+
+    It needs no hub: the model is a folder. It needs packages that we do not have in versions that ours refuse
+    (transformers below 5), so that it gets an environment of its own, some gigabytes with its torch.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+
+    build: Any = AutoModelForSequenceClassification
+    model = build.from_config(
+        AutoConfig.for_model(**_plain(bundle), num_labels=3), dtype=torch.float32
+    )
+    model.save_pretrained(folder)
+    fast: Any = PreTrainedTokenizerFast
+    loaded = load_tokenizer(bundle.path(TOKENIZER), bundle.max_tokens)
+    fast(tokenizer_object=loaded, pad_token="[PAD]").save_pretrained(folder)
+    settings = folder / "tokenizer_config.json"
+    known = json.loads(settings.read_text("utf-8"))
+    # The class is called otherwise since transformers 5, which infinity-emb does not have.
+    settings.write_text(json.dumps(known | {"tokenizer_class": "PreTrainedTokenizerFast"}), "utf-8")
+    command = [environment(INFINITY), Path(__file__).with_name("infinity_peer.py"), folder]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        asked, answers = process.stdin, process.stdout
+
+        def classify(texts: Sequence[str]) -> object:
+            asked.write(json.dumps(list(texts)) + "\n")
+            asked.flush()
+            found = answers.readline()
+            if found != f"{len(texts)}\n":
+                raise RuntimeError(f"infinity-emb answered {found!r} to {len(texts)} texts")
+            return found
+
+        if answers.readline() != "ready\n":
+            raise RuntimeError("infinity-emb did not start; see above")
+        try:
+            yield classify
+        finally:
+            asked.close()
 
 
 def script(bundle: Bundle, model: Any = None) -> Peer:
