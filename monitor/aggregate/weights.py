@@ -49,7 +49,7 @@ class Scale:
         day = article.published_at.astimezone(UTC).date()
         return Weight(
             article.id,
-            f"{text_key(article.title)}{day:%Y%m%d}",
+            f"{text_key(article.title)}{day.year:04}{day.month:02}{day.day:02}",
             to_micros(article.published_at),
             round(self.publishers.get(article.publisher, 1.0) * WEIGHT_UNIT),
             {key: self.lists[key] for key in item.company_ids if key in self.lists},

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+import pandas as pd
+
 from monitor.aggregate.baselines import Baselines, load_baselines
 from monitor.alert.reports import Reports, share_naming
 from monitor.alert.ruleset import RuleSet
@@ -67,9 +69,10 @@ class Surging:
             midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
             end = min(until, midnight + DAY)
             found: dict[tuple[int, Dimension, str, bool], list[tuple[Surge, SurgeRule]]] = {}
+            read: dict[tuple[Dimension, int], pd.DataFrame] = {}
             for rule in rules.surge:
                 known = self._baselines(connection, rules.surge, rule, midnight)
-                for surge in self._surges(connection, rule, known, after, end):
+                for surge in self._surges(connection, rule, known, after, end, read):
                     volume = surge.measure is Measure.VOLUME
                     place = (surge.end_us, surge.dimension, surge.key, volume)
                     found.setdefault(place, []).append((surge, rule))
@@ -173,16 +176,17 @@ class Surging:
         known: Baselines,
         after: datetime,
         end: datetime,
+        read: dict[tuple[Dimension, int], pd.DataFrame],
     ) -> list[Surge]:
+        """Return a rule's surges; ``read`` holds the minutes others have looked at, and takes ours."""
         found: list[Surge] = []
         for dimension in rule.dimensions:
-            minutes = buckets.between(
-                connection,
-                Grain.MINUTE,
-                to_micros(after) - rule.lookback_us,
-                to_micros(end),
-                [dimension],
-            )
+            start_us = to_micros(after) - rule.lookback_us
+            if (dimension, start_us) not in read:
+                read[dimension, start_us] = buckets.between(
+                    connection, Grain.MINUTE, start_us, to_micros(end), [dimension]
+                )
+            minutes = read[dimension, start_us]
             if not minutes.empty:
                 found += surges(
                     rule,

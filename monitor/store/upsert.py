@@ -62,9 +62,45 @@ def insert_rows(
     elif ignoring:
         statement += " ON CONFLICT DO NOTHING"
     if on_server:
-        connection.exec_driver_sql(statement, tuple(list(values) for values in rows.values()))
+        connection.exec_driver_sql(statement, tuple(map(array_literal, rows.values())))
     else:
         connection.exec_driver_sql(statement, list(zip(*rows.values(), strict=True)))
+
+
+def array_literal(values: Sequence[Any]) -> str:
+    r"""Return an array as PostgreSQL reads it from text (its manual, 8.15.2).
+
+    The driver writes arrays an element at a time in Python, which took a third of the time of a batch.
+
+    Examples
+    --------
+    >>> print(array_literal(["a", 'b "c"', None]), array_literal([1, 2]), array_literal([True, 0.5]))
+    {"a","b \"c\"",NULL} {1,2} {true,0.5}
+    """
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        joined = _UNIT.join(values)
+        if joined.count(_UNIT) == len(values) - 1:
+            return f'{{"{_escaped(joined).replace(_UNIT, chr(34) + "," + chr(34))}"}}'
+    each = str if kinds == {int} else _element
+    return f"{{{','.join(map(each, values))}}}"
+
+
+_UNIT = "\x1f"  # ASCII's unit separator, which no text has that is worth reading
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return f'"{_escaped(value)}"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def by_column(rows: Sequence[Mapping[str, Any]]) -> Columns:
