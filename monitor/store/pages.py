@@ -35,6 +35,7 @@ from monitor.store.article_rows import keyed
 from monitor.store.buckets import with_score
 from monitor.store.database import Store
 from monitor.store.schema import alerts, articles, buckets, evidence, mentions, progress
+from monitor.store.upsert import among
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,8 +132,11 @@ def totals(
     end: datetime,
     *,
     of_company: str | None = None,
+    keys: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return one row per key that got anything in ``[start, end)``; of one company: its topics only.
+
+    With ``keys`` others are not looked at.
 
     Returns
     -------
@@ -162,6 +166,8 @@ def totals(
             )
     names = ["key", *(column.name for column in sums)]
     with store.read() as connection:
+        if keys is not None:
+            query = query.where(among(connection, buckets.c.key, keys))
         rows = [tuple(row) for row in connection.execute(query)]
     frame = pd.DataFrame(rows, columns=names)
     counts = [name for name in names if name != "key"]
