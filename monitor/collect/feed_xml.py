@@ -54,6 +54,7 @@ _UPDATES = ("updated", "modified", "terms:modified", "lastmod")
 _AUTHORS = ("author", "dc:creator", "itunes:author", "creator")
 _PERIODS_S = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800}
 _APART = re.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))", re.DOTALL)
+_NUMBERED = re.compile(r"&#(?:0*[0-9]{1,8}|[xX]0*[0-9a-fA-F]{1,8});")
 _REFERENCE = re.compile(r"&(?:#[xX]?[0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BARE = re.compile(rf"&(?!{_REFERENCE.pattern[1:]})")
 _XML_NAMES = ("amp", "lt", "gt", "quot", "apos")
@@ -137,6 +138,8 @@ def _parse(text: str, base_url: str | None) -> etree._Element:
     # Bare ampersands apart: five million of them must not mean as many calls.
     known = (_REFERENCE.sub(lambda match: _xml_of(match[0]), piece) for piece in pieces[::2])
     pieces[::2] = [_BARE.sub("&amp;", piece) for piece in known]
+    # What looks like CDATA may be in a broken attribute, where libxml2 would follow it to half a character.
+    pieces[1::2] = [_NUMBERED.sub(lambda match: _whole(match[0]), p) for p in pieces[1::2]]
     whole = "".join(piece for piece in pieces if not piece.startswith("<!--"))
     prolog = _PROLOG.match(whole)
     whole = whole[prolog.end() :] if prolog else whole
@@ -165,6 +168,12 @@ def _xml_of(reference: str) -> str:
     if f"{name};" in html5:
         return html.escape(html5[f"{name};"])  # LT is "<", and no markup
     return f"&amp;{name};"
+
+
+@lru_cache(maxsize=4_096)
+def _whole(reference: str) -> str:
+    """Return a reference, or nothing where it is to no character, as those to surrogates are."""
+    return "" if html.unescape(reference) == "\ufffd" else reference
 
 
 def _what(kind: str, root: etree._Element) -> str:

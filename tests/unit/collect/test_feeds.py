@@ -354,6 +354,12 @@ def test_repeats_forget_the_oldest() -> None:
     assert repeats.fresh(made) == [made[1]]
 
 
+@pytest.mark.parametrize("reference", ["&#55296;", "&#xD800;", "&#000000000000055296;"])
+def test_half_a_character_in_a_broken_attribute_is_left_out(reference: str) -> None:
+    broken = f'<feed xmlns="><rss><![CDATA[{reference}]]><rss href="a"></entry></feed>'
+    assert parse_feed(broken.encode(), "x", None, "").entries == []
+
+
 def test_what_came_before_to_the_letter_is_known_without_being_read() -> None:
     raws = [RawItem("f", "o", f"T {n}", "", f"https://a/{n}", None, NOW) for n in range(1_000)]
     made = [to_article(raw, NOW, DateRules()) for raw in raws]
