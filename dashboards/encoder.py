@@ -6,13 +6,16 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dashboards import desk
 from models.errors import ModelError
-from models.routing import Router
 from monitor.api.model import Model
 from monitor.errors import ForeshockError
 from monitor.search.vectors import Vectors
+
+if TYPE_CHECKING:
+    from models.routing import Router
 
 log = logging.getLogger(__name__)
 

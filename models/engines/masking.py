@@ -20,13 +20,13 @@ def mask_padding(graph: Any) -> bool:
     """Change a graph (``openvino.Model`` with one input of ids) in place; say whether it could be.
 
     It can where attention is one operation that is given no mask, as BERT's is when it is converted from
-    torch. Whether it does what it should is to be tried: a model may put tokens of its own before a text's.
+    torch, and where the model puts no tokens of its own before a text's, as prefix and prompt tuning do.
     """
     from openvino import opset15 as op
 
     nodes = graph.get_ordered_ops()
     attention = [n for n in nodes if n.get_type_name() == "ScaledDotProductAttention"]
-    if not attention or any(n.input(3).get_partial_shape().rank != 0 for n in attention):
+    if not attention or not all(map(_takes_a_mask, attention)) or any(map(_joins_tokens, nodes)):
         return False
     means = [
         n
@@ -55,3 +55,13 @@ def mask_padding(graph: Any) -> bool:
             reader.replace_source_output(mean.output(0))
     graph.validate_nodes_and_infer_types()
     return True
+
+
+def _takes_a_mask(attention: Any) -> bool:
+    inputs = attention.inputs()
+    return len(inputs) > 3 and bool(inputs[3].get_partial_shape().rank == 0)
+
+
+def _joins_tokens(node: Any) -> bool:
+    rank = node.get_output_partial_shape(0).rank
+    return node.get_type_name() == "Concat" and bool(rank.is_dynamic or rank.get_length() > 2)

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.bundle import GRAPH, WEIGHTS, Bundle
 from models.engines import Ids2D, Logits
-from models.engines.masking import NO_TOKEN, mask_padding
+from models.engines.masking import mask_padding
 from models.engines.pieces import Pieces
 from models.engines.runtime import load_openvino
 from models.errors import BundleError
@@ -19,8 +19,6 @@ from models.errors import BundleError
 # Of the kernels that OpenVINO prepares for a shape, so many are kept: those of some ninety shapes. The
 # longest unused make room, so that news of any length stays within 0.5 GB.
 _KEPT = 640
-# A text that a graph reads as it is and filled up, and how much of the largest answer it may be off.
-_TRIED, _FILLED_UP, _OFF = np.array([[1, 2, 3, 4, 5]], dtype=np.int64), 12, 0.25
 
 
 class OpenVinoEngine:
@@ -41,59 +39,38 @@ class OpenVinoEngine:
     window = None
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        self._lock = Lock()
-        self._results: list[Logits | None] = []
         precision = bundle.precision.get(self.name, "float32")
         threads = threads or _usable_cores()
-        core = load_openvino().Core()
+        openvino = load_openvino()
+        core = openvino.Core()
         core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": str(_KEPT)})
         try:
             graph = core.read_model(bundle.path(GRAPH), bundle.path(WEIGHTS))
             self._fills_up = mask_padding(graph)
-            self._open(core, graph, bundle.outputs, precision, threads)
-            if self._fills_up and not self._reads_filled_up():
-                self._fills_up = False
-                graph = core.read_model(bundle.path(GRAPH), bundle.path(WEIGHTS))
-                self._open(core, graph, bundle.outputs, precision, threads)
+            compiled = core.compile_model(
+                graph,
+                "CPU",
+                {
+                    # Never the CPU's choice: one with bfloat16 would round the float32 parts of an
+                    # int8 graph differently.
+                    "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+                    "NUM_STREAMS": str(threads),
+                    "INFERENCE_NUM_THREADS": str(threads),
+                    "ENABLE_CPU_PINNING": "NO",
+                },
+            )
         except RuntimeError as error:
             raise BundleError(
                 f"{bundle.path(GRAPH)}: OpenVINO cannot load it: {error}; "
                 "train the bundle with this foreshock, or reinstall openvino"
             ) from error
+        self._outputs = [compiled.output(name) for name in bundle.outputs]
+        self._queue = openvino.AsyncInferQueue(compiled, threads)
+        self._queue.set_callback(self._collect)
+        self._lock = Lock()
+        self._results: list[Logits | None] = []
         static = "static " if precision == "int8" else ""
         self.detail = f"cpu: OpenVINO {static}{precision}"
-
-    def _open(
-        self, core: Any, graph: Any, outputs: Sequence[str], precision: str, threads: int
-    ) -> None:
-        compiled = core.compile_model(
-            graph,
-            "CPU",
-            {
-                # Never the CPU's choice: one with bfloat16 would round the float32 parts of an
-                # int8 graph differently.
-                "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
-                "NUM_STREAMS": str(threads),
-                "INFERENCE_NUM_THREADS": str(threads),
-                "ENABLE_CPU_PINNING": "NO",
-            },
-        )
-        self._outputs = [compiled.output(name) for name in outputs]
-        self._queue = load_openvino().AsyncInferQueue(compiled, threads)
-        self._queue.set_callback(self._collect)
-
-    def _reads_filled_up(self) -> bool:
-        """Try whether a text that is filled up reads as it does alone: a model may add tokens of its own."""
-        longer = np.full((1, _FILLED_UP), NO_TOKEN, dtype=np.int64)
-        longer[:, : _TRIED.shape[1]] = _TRIED
-        try:
-            plain, filled = (self._compute([ids])[0] for ids in (_TRIED, longer))
-        except RuntimeError:
-            return False
-        return all(
-            np.abs(a - b).max() <= _OFF * np.abs(a).max()
-            for a, b in zip(plain, filled, strict=True)
-        )
 
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:
         """Logits of every batch; see `models.engines.Engine`."""

@@ -17,16 +17,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import httpx2 as httpx
-from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
 
 from monitor.errors import ForeshockError
 from monitor.settings import is_safe
+
+if TYPE_CHECKING:  # and where it is used: 10 MB, for those who sign in this way
+    from joserfc.jwk import KeySet
 
 #: Signatures by a private key only: with a shared secret or none anybody could make a token.
 ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "RS384", "RS512", "EdDSA", "Ed25519")
@@ -187,6 +187,9 @@ class Provider:
 
     def _check(self, claims: Mapping[str, Any], flow: Flow, now: datetime) -> None:
         """OpenID Connect Core, section 3.1.3.7."""
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         registry = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
             leeway=LEEWAY_S,
@@ -207,6 +210,9 @@ class Provider:
             raise SsoError("the identity provider's token is for another party")
 
     def _verified(self, token: str) -> dict[str, Any]:
+        from joserfc import jwt
+        from joserfc.errors import InvalidKeyIdError, JoseError
+
         for again in (False, True):
             try:
                 return jwt.decode(token, self._key_set(again), algorithms=ALGORITHMS).claims
@@ -224,6 +230,9 @@ class Provider:
         return not isinstance(told, list) or "client_secret_basic" in told
 
     def _key_set(self, again: bool) -> KeySet:
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
+
         with self._lock:
             age = self._monotonic() - self._keys_at
             least = KEYS_AGAIN if again else KEPT

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.routing import Router
 from models.text import model_input
 from monitor.domain import ClassifiedArticle
 from monitor.stories.copies import report_key
 from monitor.stories.meaning import meaning_of
+
+if TYPE_CHECKING:
+    from models.routing import Router
 
 MOST = 60_000  # titles kept: 384 float32 each, 90 MB
 Floats = NDArray[np.float32]

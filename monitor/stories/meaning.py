@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.routing import Router
 from models.text import model_input
 from monitor.domain import ClassifiedArticle
 from monitor.stories.copies import report_key
 from monitor.stories.join import Meaning
+
+if TYPE_CHECKING:
+    from models.routing import Router
 
 
 def meaning_of(router: Router) -> Meaning | None:
