@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
@@ -65,10 +66,10 @@ class OpenVinoEngine:
                 "train the bundle with this foreshock, or reinstall openvino"
             ) from error
         self._outputs = [compiled.output(name) for name in bundle.outputs]
-        self._queue = openvino.AsyncInferQueue(compiled, threads)
-        self._queue.set_callback(self._collect)
+        # Twice as many as run at once, so that a stream has its next piece while results are read. No
+        # callbacks: a queue that holds one of ours holds us, for ever.
+        self._requests = [compiled.create_infer_request() for _ in range(2 * threads)]
         self._lock = Lock()
-        self._results: list[Logits | None] = []
         static = "static " if precision == "int8" else ""
         self.detail = f"cpu: OpenVINO {static}{precision}"
 
@@ -79,21 +80,34 @@ class OpenVinoEngine:
             return pieces.joined(self._compute(pieces.ids))
 
     def _compute(self, pieces: Sequence[Ids2D]) -> list[Logits]:
-        self._results = [None] * len(pieces)
-        for number, piece in enumerate(pieces):
-            self._queue.start_async({0: piece}, number)
-        self._queue.wait_all()
-        done = [result for result in self._results if result is not None]
-        self._results = []
-        if len(done) != len(pieces):
-            raise RuntimeError("OpenVINO left a batch without an answer")
-        return done
+        found: list[Logits] = []
+        idle, running = list(self._requests), deque[Any]()
+        try:
+            for piece in pieces:
+                if not idle:
+                    idle.append(self._next(running, found))
+                request = idle.pop()
+                request.start_async({0: piece})
+                running.append(request)
+            while running:
+                self._next(running, found)
+        finally:
+            for request in running:  # an error: what was begun ends before anything else is
+                request.wait()
+        return found
 
-    def _collect(self, request: Any, number: int) -> None:
+    def _next(self, running: deque[Any], found: list[Logits]) -> Any:
+        """Wait for the piece begun first, take its results, and return what ran it."""
+        request = running.popleft()
+        request.wait()
         # The request's buffers are reused by the next batch: copy.
-        self._results[number] = tuple(
-            np.array(request.get_tensor(output).data, dtype=np.float32) for output in self._outputs
+        found.append(
+            tuple(
+                np.array(request.get_tensor(output).data, dtype=np.float32)
+                for output in self._outputs
+            )
         )
+        return request
 
 
 def _usable_cores() -> int:
