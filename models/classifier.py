@@ -142,18 +142,49 @@ class Classifier:
         """
         if languages is not None and len(languages) != len(texts):
             raise ValueError(f"{len(texts)} texts but {len(languages)} languages")
-        readable = [i for i, text in enumerate(texts) if text and not text.isspace()]
-        if languages is not None:
-            listed = {None, *self.bundle.languages}
-            readable = [i for i in readable if languages[i] in listed]
+        listed = None if languages is None else {None, *self.bundle.languages}
+        readable = [
+            i
+            for i, text in enumerate(texts)
+            if _is_text(text) and (listed is None or languages is None or languages[i] in listed)
+        ]
         predictions = [_NOT_READ] * len(texts)
         if readable:
             found = self.outputs([texts[i] for i in readable])
-            embeddings = found.pop(EMBEDDING, None)
-            decoded = self._decode(self._calibrated(found), embeddings)
-            for i, prediction in zip(readable, decoded, strict=True):
+            for i, prediction in zip(readable, self._predictions(found), strict=True):
                 predictions[i] = prediction
         return predictions
+
+    def predict_with_targets(
+        self, texts: Sequence[str], asked: Sequence[tuple[int, Sequence[str]]]
+    ) -> tuple[list[Prediction], list[Prediction]]:
+        """As `predict`, and `predict_targets` of some of the texts, in one pass of the engine.
+
+        Parameters
+        ----------
+        asked
+            Numbers of texts, and the names of the company to ask about. Of a text that is not read, neither
+            is the company.
+        """
+        readable = [i for i, text in enumerate(texts) if _is_text(text)]
+        about = [place for place, (i, _) in enumerate(asked) if _is_text(texts[i])]
+        predictions, answers = [_NOT_READ] * len(texts), [_NOT_READ] * len(asked)
+        if not readable:
+            return predictions, answers
+        marked = [mark_target(texts[i], names) for i, names in (asked[place] for place in about)]
+        found = self._outputs([*(unmarked(texts[i]) for i in readable), *marked])
+        whole = {name: values[: len(readable)] for name, values in found.items()}
+        for i, prediction in zip(readable, self._predictions(whole), strict=True):
+            predictions[i] = prediction
+        if about:
+            told = self._answers(found[self._target_head()][len(readable) :])
+            for place, answer in zip(about, told, strict=True):
+                answers[place] = answer
+        return predictions, answers
+
+    def _predictions(self, found: dict[str, NDArray[np.float32]]) -> Sequence[Prediction]:
+        embeddings = found.pop(EMBEDDING, None)
+        return self._decode(self._calibrated(found), embeddings)
 
     def outputs(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """What one pass gives: raw logits of each head ``(texts, labels) float32``, and where the bundle
@@ -182,7 +213,10 @@ class Classifier:
         self, texts: Sequence[str], names: Sequence[Sequence[str]]
     ) -> list[Prediction]:
         """Sentiment towards one company per text; see `target_probabilities`. Topics are None."""
-        found = self.target_probabilities(texts, names)
+        return self._answers(self.target_logits(texts, names))
+
+    def _answers(self, logits: NDArray[np.float32]) -> list[Prediction]:
+        found = self.calibrated(self._target_head(), logits)
         least = self.bundle.thresholds[self._target_head()]
         return [
             Prediction(
@@ -340,3 +374,7 @@ class Classifier:
         for at in np.argsort(-values, kind="stable").tolist():
             events[rows[at]][self.bundle.labels["risk"][columns[at]]] = float(values[at])
         return events
+
+
+def _is_text(text: str) -> bool:
+    return bool(text) and not text.isspace()

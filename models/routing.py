@@ -103,6 +103,37 @@ class Router:
                 predictions[i] = prediction
         return predictions
 
+    def predict_with_targets(
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None],
+        asked: Sequence[tuple[int, Sequence[str]]],
+    ) -> tuple[list[Prediction], list[Prediction]]:
+        """As `predict`, and `predict_targets` of some of the texts, in one pass where nothing is cached.
+
+        Parameters are those of `predict`; numbers of texts with the names of the company to ask about.
+        """
+        if self.cache is not None:
+            numbers = [i for i, _ in asked]
+            return self.predict(texts, languages), self.predict_targets(
+                [texts[i] for i in numbers],
+                [names for _, names in asked],
+                [languages[i] for i in numbers],
+            )
+        predictions, answers = [Prediction()] * len(texts), [Prediction()] * len(asked)
+        for classifier, chosen in self._parts(len(texts), languages):
+            place = {i: at for at, i in enumerate(chosen)}
+            about = [n for n, (i, _) in enumerate(asked) if i in place and classifier.reads_targets]
+            found, told = classifier.predict_with_targets(
+                [texts[i] for i in chosen],
+                [(place[i], names) for i, names in (asked[n] for n in about)],
+            )
+            for i, prediction in zip(chosen, found, strict=True):
+                predictions[i] = prediction
+            for n, answer in zip(about, told, strict=True):
+                answers[n] = answer
+        return predictions, answers
+
     def predict_targets(
         self,
         texts: Sequence[str],

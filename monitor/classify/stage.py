@@ -27,6 +27,7 @@ from monitor.stream.port import Message
 
 TARGET = "target"  # the head that is asked about a company
 HEADS = ("topic", "sentiment")  # that are asked about every text
+Asked = tuple[int, str, Sequence[str]]  # number of a text, a company, and its names in the text
 REPORTED = ("confirmed", "amended")  # stages of what is told as a fact
 
 
@@ -116,9 +117,11 @@ class ClassifyStage:
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
             languages = [_language(article) for article in articles]
-            predictions = router.predict(texts, languages)
-            read = [prediction.read for prediction in predictions]
-            named, doubts = self._towards(router, texts, languages, found, read)
+            asked = _asked(found) if router.reads_targets else []
+            predictions, answers = router.predict_with_targets(
+                texts, languages, [(number, names) for number, _, names in asked]
+            )
+            named, doubts = _with(found, asked, answers)
         now = self.wall.now()
         return [
             self._classified(router, article, prediction, mentions, doubt, now)
@@ -133,13 +136,15 @@ class ClassifyStage:
         if not items:
             return Effects()
         found = [self.resolver.resolve(i.article.title, i.article.lead) for i in items]
-        named, doubts = self._towards(
-            self.router,
-            [model_input(item.article.title, item.article.lead) for item in items],
-            [_language(item.article) for item in items],
-            found,
-            [_is_read(item) for item in items],
+        asked = [each for each in _asked(found) if _is_read(items[each[0]])]
+        if not self.router.reads_targets:
+            asked = []
+        answers = self.router.predict_targets(
+            [model_input(items[n].article.title, items[n].article.lead) for n, _, _ in asked],
+            [names for _, _, names in asked],
+            [_language(items[n].article) for n, _, _ in asked],
         )
+        named, doubts = _with(found, asked, answers)
         messages = []
         for item, mentions, doubt in zip(items, named, doubts, strict=True):
             unsure = {head for head in item.unsure if head != TARGET} | doubt
@@ -151,51 +156,6 @@ class ClassifyStage:
             )
             messages.append(Message(item.article.id, CLASSIFIED.encode(Classified(again, None))))
         return Effects(outputs={CLASSIFIEDS: messages})
-
-    def _towards(
-        self,
-        router: Router,
-        texts: Sequence[str],
-        languages: Sequence[str | None],
-        found: Sequence[tuple[Mention, ...]],
-        read: Sequence[bool],
-    ) -> tuple[Sequence[tuple[Mention, ...]], Sequence[frozenset[str]]]:
-        """Ask the model about each company named in the texts that it reads.
-
-        Returns
-        -------
-        mentions
-            Of each text, with what the model says of them.
-        unsure
-            Of each text, the heads that are unsure of a company.
-        """
-        unsure: list[frozenset[str]] = [frozenset()] * len(texts)
-        if not router.reads_targets:
-            return found, unsure
-        asked: list[tuple[int, str]] = []
-        for number, mentions in enumerate(found):
-            if read[number]:
-                asked += [(number, name) for name in {m.company_id: None for m in mentions}]
-        if not asked:
-            return found, unsure
-        answers = router.predict_targets(
-            [texts[n] for n, _ in asked],
-            [[m.alias for m in found[n] if m.company_id == name] for n, name in asked],
-            [languages[n] for n, _ in asked],
-        )
-        towards = dict(zip(asked, answers, strict=True))
-        for (number, _), answer in towards.items():
-            unsure[number] |= answer.unsure
-        named = [
-            tuple(
-                replace(mention, sentiment=said.sentiment, score=said.score)
-                if (said := towards.get((number, mention.company_id)))
-                else mention
-                for mention in mentions
-            )
-            for number, mentions in enumerate(found)
-        ]
-        return named, unsure
 
     def _classified(
         self,
@@ -269,3 +229,33 @@ def _language(article: Article) -> str | None:
 def _is_read(item: ClassifiedArticle) -> bool:
     """Say whether the model reads the article's language."""
     return item.topic is not None or item.sentiment is not None
+
+
+def _asked(found: Sequence[tuple[Mention, ...]]) -> list[Asked]:
+    """Return each company named in each text, and the names it has there."""
+    return [
+        (number, company, [m.alias for m in mentions if m.company_id == company])
+        for number, mentions in enumerate(found)
+        for company in {m.company_id: None for m in mentions}
+    ]
+
+
+def _with(
+    found: Sequence[tuple[Mention, ...]], asked: Sequence[Asked], answers: Sequence[Prediction]
+) -> tuple[Sequence[tuple[Mention, ...]], Sequence[frozenset[str]]]:
+    """Return the mentions of each text with what the model says of them, and the heads that are unsure."""
+    unsure: list[frozenset[str]] = [frozenset()] * len(found)
+    towards: dict[tuple[int, str], Prediction] = {}
+    for (number, company, _), answer in zip(asked, answers, strict=True):
+        unsure[number] |= answer.unsure
+        towards[number, company] = answer
+    named = [
+        tuple(
+            replace(mention, sentiment=said.sentiment, score=said.score)
+            if (said := towards.get((number, mention.company_id)))
+            else mention
+            for mention in mentions
+        )
+        for number, mentions in enumerate(found)
+    ]
+    return named, unsure
