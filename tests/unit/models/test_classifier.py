@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -97,3 +99,22 @@ def test_the_engine_says_what_it_is_and_why(classifier: Classifier) -> None:
     assert "because" in classifier.engine_reason
     with pytest.raises(ModelError, match="expected one of auto, openvino, torch"):
         Classifier.load(engine="onnx")
+
+
+def test_texts_and_companies_in_one_pass_are_as_in_two(classifier: Classifier) -> None:
+    texts = ["Acme cuts dividend", " ", "Acme sues Orion over patents"]
+    asked = [(2, ["Orion"]), (0, ["Acme"]), (1, ["Acme"]), (2, ["Acme"])]
+    predictions, answers = classifier.predict_with_targets(texts, asked)
+    assert repr(predictions) == repr(classifier.predict(texts))
+    read = [each for each in asked if each[0] != 1]
+    told = classifier.predict_targets([texts[i] for i, _ in read], [names for _, names in read])
+    assert answers == [*told[:2], Prediction(), told[2]]
+
+
+def test_an_engine_that_is_done_with_is_freed() -> None:
+    classifier = Classifier.load(engine="openvino", threads=1)
+    assert classifier.predict(["Acme cuts dividend"])[0].read
+    engine = weakref.ref(classifier._engine)
+    del classifier
+    gc.collect()
+    assert engine() is None
