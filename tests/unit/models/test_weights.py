@@ -153,10 +153,11 @@ def test_the_file_is_safetensors_without_holes_and_holds_each_weight_once(
 
 def test_openvino_computes_the_same_to_the_bit(made: tuple[MultiHead, Any, Bundle]) -> None:
     _, graph, written = made
-    for one, other in zip(
-        computed(graph), OpenVinoEngine(written, threads=1).run(IDS), strict=True
-    ):
+    kept = load_openvino().Core().read_model(written.path(GRAPH), written.path(WEIGHTS))
+    for one, other in zip(computed(graph), computed(kept), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    # The engine fills rows up and masks what is behind a text: sums then have other orders.
+    assert apart(computed(graph), OpenVinoEngine(written, threads=1).run(IDS)) < 1e-6
 
 
 def test_torch_multiplies_what_the_graph_multiplies(made: tuple[MultiHead, Any, Bundle]) -> None:
