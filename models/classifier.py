@@ -142,12 +142,10 @@ class Classifier:
         """
         if languages is not None and len(languages) != len(texts):
             raise ValueError(f"{len(texts)} texts but {len(languages)} languages")
-        listed = None if languages is None else {None, *self.bundle.languages}
-        readable = [
-            i
-            for i, text in enumerate(texts)
-            if _is_text(text) and (listed is None or languages is None or languages[i] in listed)
-        ]
+        readable = [i for i, text in enumerate(texts) if _is_text(text)]
+        if languages is not None:
+            listed = {None, *self.bundle.languages}
+            readable = [i for i in readable if languages[i] in listed]
         predictions = [_NOT_READ] * len(texts)
         if readable:
             found = self.outputs([texts[i] for i in readable])

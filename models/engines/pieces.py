@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -41,11 +41,7 @@ class Pieces:
 
     def __init__(self, batches: Sequence[Ids2D], fills_up: bool) -> None:
         self._batches = batches
-        self._groups: dict[int, list[int]] = {}
-        for number, batch in enumerate(batches):
-            tokens = batch.shape[1]
-            length = length_of(tokens) if fills_up else tokens
-            self._groups.setdefault(length, []).append(number)
+        self._groups = grouped(batches, length_of if fills_up else int)
         alone = sum(map(len, batches)) == 1
         self._counts: dict[int, int] = {}
         self.ids: list[Ids2D] = []
@@ -59,17 +55,37 @@ class Pieces:
 
     def joined(self, results: Sequence[Logits]) -> list[Logits]:
         """Return the logits of every batch from those of every piece."""
-        found: list[Logits] = [()] * len(self._batches)
         left = iter(results)
-        for length, count in self._counts.items():
-            parts = zip(*itertools.islice(left, count), strict=True)
-            heads = [np.concatenate(part) for part in parts]
-            start = 0
-            for number in self._groups[length]:
-                end = start + len(self._batches[number])
-                found[number] = tuple(head[start:end] for head in heads)
-                start = end
-        return found
+        return handed_back(
+            self._batches,
+            self._groups,
+            {length: list(itertools.islice(left, count)) for length, count in self._counts.items()},
+        )
+
+
+def grouped(batches: Sequence[Ids2D], length_of: Callable[[int], int]) -> dict[int, list[int]]:
+    """Return the numbers of the batches whose rows are filled up to one length, by that length."""
+    groups: dict[int, list[int]] = {}
+    for number, batch in enumerate(batches):
+        groups.setdefault(length_of(batch.shape[1]), []).append(number)
+    return groups
+
+
+def handed_back(
+    batches: Sequence[Ids2D],
+    groups: Mapping[int, Sequence[int]],
+    parts: Mapping[int, Sequence[Logits]],
+) -> list[Logits]:
+    """Return the logits of every batch from the parts that each length was computed in."""
+    found: list[Logits] = [()] * len(batches)
+    for length, numbers in groups.items():
+        heads = [np.concatenate(each) for each in zip(*parts[length], strict=True)]
+        start = 0
+        for number in numbers:
+            end = start + len(batches[number])
+            found[number] = tuple(head[start:end] for head in heads)
+            start = end
+    return found
 
 
 def length_of(tokens: int) -> int:

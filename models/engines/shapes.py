@@ -18,6 +18,7 @@ from torch import Tensor
 
 from models.encoder import MultiHead
 from models.engines import Ids2D, Logits
+from models.engines.pieces import grouped, handed_back
 
 #: Rows are padded to a multiple of so many tokens.
 STEP = 8
@@ -44,24 +45,14 @@ class FixedShapes:
 
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:
         """Logits of every batch; see `models.engines.Engine`. Not for several threads at once."""
-        groups: dict[int, list[int]] = {}
-        for number, batch in enumerate(batches):
-            groups.setdefault(-(-batch.shape[1] // STEP) * STEP, []).append(number)
+        groups = grouped(batches, lambda tokens: -(-tokens // STEP) * STEP)
         started = {
             length: self._started(length, [batches[number] for number in numbers])
             for length, numbers in groups.items()
         }
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        results: list[Logits] = [()] * len(batches)
-        for length, numbers in groups.items():
-            heads = [np.concatenate(parts) for parts in zip(*started[length], strict=True)]
-            start = 0
-            for number in numbers:
-                end = start + len(batches[number])
-                results[number] = tuple(head[start:end] for head in heads)
-                start = end
-        return results
+        return handed_back(batches, groups, started)
 
     def _started(self, length: int, batches: Sequence[Ids2D]) -> list[Logits]:
         """Outputs of the passes over some batches, as memory that the device has yet to fill."""
