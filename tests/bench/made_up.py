@@ -36,14 +36,15 @@ def day_of(
     """So many items in the 24 hours from a time on; another ``run`` gives other items."""
     chance = random.Random(run)
     return [
-        _item(start + timedelta(days=at / number), f"{run}.{at}", watched, chance)
+        item(start + timedelta(days=at / number), f"{run}.{at}", watched, chance)
         for at in range(number)
     ]
 
 
-def _item(
+def item(
     at: datetime, name: str, watched: Sequence[Company], chance: random.Random
 ) -> ClassifiedArticle:
+    """What a classifier would have said of an item, known by its name."""
     named = [chance.choice(watched)] if chance.random() < NAMED else []
     subject = named[0].name if named else "Somebody"
     score = chance.choice((-0.6, 0.0, 0.0, 0.5))

@@ -20,17 +20,7 @@ from pathlib import Path
 
 from monitor.cli.progress import progress_of
 from monitor.clock import ReplayClock
-from monitor.domain import (
-    Article,
-    ClassifiedArticle,
-    Company,
-    DateStatus,
-    Mention,
-    Relevance,
-    RiskMatch,
-    digest,
-    revision_of,
-)
+from monitor.domain import Company
 from monitor.pipeline import ARTICLES, CLASSIFIEDS
 from monitor.service import Outside, Service, open_outside
 from monitor.settings import load_settings
@@ -38,6 +28,7 @@ from monitor.store import companies, progress
 from monitor.store.progress import Progress
 from monitor.stream.codec import CLASSIFIED, Classified, Origin
 from monitor.stream.port import Message
+from tests.bench.made_up import item
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 DAYS = 60.0
@@ -46,9 +37,8 @@ MOST_WAITING = 20_000
 SAMPLES = 20
 WARM = 0.2  # of the items: caches fill, and the first days have no baselines
 STAGES = ("aggregate", "alert", "notify")
-TOPICS = tuple(f"Topic {number}" for number in range(20))
 Watch = Callable[[int, int], None]
-NAMES = tuple(f"Company {number}" for number in range(200))
+WATCHED = tuple(Company(f"c{number}", f"Company {number}") for number in range(200))
 
 
 def main() -> None:
@@ -72,8 +62,7 @@ def measure(items: int, watch: Watch = lambda done, total: None) -> dict[str, ob
         settings = load_settings(None, {"store": {"url": f"sqlite:///{folder / 'store.db'}"}})
         outside = open_outside(settings, ReplayClock(None))
         with outside.store.write() as connection:
-            watched = [Company(f"c{number}", name) for number, name in enumerate(NAMES)]
-            companies.replace(connection, watched, START)
+            companies.replace(connection, WATCHED, START)
         service = Service(outside, STAGES, send=False, housekeeping=False)
         service.start()
         began = time.monotonic()
@@ -106,12 +95,15 @@ def _passed(
     every = items // SAMPLES
     sampled = 0
     for begin in range(0, items, BATCH):
-        batch = [_item(number, items, chance) for number in range(begin, min(items, begin + BATCH))]
+        batch = [
+            item(START + timedelta(days=DAYS * number / items), str(number), WATCHED, chance)
+            for number in range(begin, min(items, begin + BATCH))
+        ]
         writer.append(
             CLASSIFIEDS,
             [
-                Message(item.article.id, CLASSIFIED.encode(Classified(item, Origin(0, begin + at))))
-                for at, item in enumerate(batch)
+                Message(each.article.id, CLASSIFIED.encode(Classified(each, Origin(0, begin + at))))
+                for at, each in enumerate(batch)
             ],
         )
         writer.flush()
@@ -149,42 +141,6 @@ def _size_mb() -> tuple[float, float]:
     fields = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
     resident = sum(map(int, fields.values()))
     return resident / 1024, int(fields["RssAnon"]) / 1024
-
-
-def _item(number: int, items: int, chance: random.Random) -> ClassifiedArticle:
-    at = START + timedelta(days=DAYS * number / items)
-    named = chance.sample(range(len(NAMES)), 1) if chance.random() < 0.3 else []
-    score = chance.choice((-0.6, 0.0, 0.0, 0.5))
-    title = f"{NAMES[named[0]] if named else 'Somebody'} says something, item {number}"
-    risks: tuple[RiskMatch, ...] = ()
-    if named and chance.random() < 0.002:
-        risks = (RiskMatch("recall", "recall", 3, "confirmed", title),)
-        score = -0.7
-    return ClassifiedArticle(
-        Article(
-            *(digest(str(number)), revision_of(title, ""), "wire", f"p{number % 40}.example"),
-            f"https://wire.example/{number}",
-            title=title,
-            lead="",
-            language="en",
-            published_at=at,
-            ingested_at=at,
-            date_status=DateStatus.OK,
-        ),
-        topic=chance.choice(TOPICS),
-        topic_probability=0.9,
-        sentiment="negative" if score < 0 else "positive" if score > 0 else "neutral",
-        sentiment_probability=0.8,
-        score=score,
-        mentions=tuple(
-            Mention(f"c{n}", NAMES[n], "title", 0, len(NAMES[n]), None, None, Relevance.TITLE)
-            for n in named
-        ),
-        risks=risks,
-        model_version="stub 1",
-        bundle_hash="0" * 64,
-        classified_at=at,
-    )
 
 
 if __name__ == "__main__":
