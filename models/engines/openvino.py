@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
-from collections.abc import Sequence
-from threading import Lock
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Lock, get_native_id
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,12 +23,16 @@ from models.errors import BundleError
 # Of the kernels that OpenVINO prepares for a shape, so many are kept: those of some ninety shapes. The
 # longest unused make room, so that news of any length stays within 0.5 GB.
 _KEPT = 640
+# A quarter of a core where another thread of this process wants all of it.
+_NICER = 5
+
+T = TypeVar("T")
 
 
 class OpenVinoEngine:
     """Runs batches on one stream per thread, so that matrices too small to split still fill cores.
 
-    Safe to use from several threads: runs take turns.
+    Safe to use from several threads: runs take turns. Its own threads are nicer than the process's others.
 
     Parameters
     ----------
@@ -48,17 +55,20 @@ class OpenVinoEngine:
         try:
             graph = core.read_model(bundle.path(GRAPH), bundle.path(WEIGHTS))
             self._fills_up = mask_padding(graph)
-            compiled = core.compile_model(
-                graph,
-                "CPU",
-                {
-                    # Never the CPU's choice: one with bfloat16 would round the float32 parts of an
-                    # int8 graph differently.
-                    "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
-                    "NUM_STREAMS": str(threads),
-                    "INFERENCE_NUM_THREADS": str(threads),
-                    "ENABLE_CPU_PINNING": "NO",
-                },
+            compiled = _yielding(
+                partial(
+                    core.compile_model,
+                    graph,
+                    "CPU",
+                    {
+                        # Never the CPU's choice: one with bfloat16 would round the float32 parts of an
+                        # int8 graph differently.
+                        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+                        "NUM_STREAMS": str(threads),
+                        "INFERENCE_NUM_THREADS": str(threads),
+                        "ENABLE_CPU_PINNING": "NO",
+                    },
+                )
             )
         except RuntimeError as error:
             raise BundleError(
@@ -108,6 +118,24 @@ class OpenVinoEngine:
             )
         )
         return request
+
+
+def _yielding(make: Callable[[], T]) -> T:
+    """Make something whose threads give way to the process's others: they take the nice value of their maker.
+
+    What was classified already is stored, decided and told before the next batch is computed on, which has
+    the cores to itself again then. On Linux a thread has a nice value of its own; elsewhere nothing is done.
+    """
+    if sys.platform != "linux":
+        return make()
+
+    def polite() -> T:
+        own = get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _NICER)
+        return make()
+
+    with ThreadPoolExecutor(1) as maker:
+        return maker.submit(polite).result()
 
 
 def _usable_cores() -> int:

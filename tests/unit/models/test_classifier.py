@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import sys
 import weakref
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import get_native_id
 
 import numpy as np
 import pytest
@@ -118,3 +123,18 @@ def test_an_engine_that_is_done_with_is_freed() -> None:
     del classifier
     gc.collect()
     assert engine() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a nice value of a thread's own is Linux's")
+def test_the_engine_gives_way_to_the_threads_of_the_process() -> None:
+    def nice_values() -> list[int]:
+        threads = [int(each.name) for each in Path("/proc/self/task").iterdir()]
+        return [os.getpriority(os.PRIO_PROCESS, thread) for thread in threads]
+
+    own = os.getpriority(os.PRIO_PROCESS, get_native_id())
+    before = Counter(nice_values())
+    classifier = Classifier.load(engine="openvino", threads=2)
+    classifier.predict(titles(40))
+    assert os.getpriority(os.PRIO_PROCESS, get_native_id()) == own
+    came = Counter(nice_values()) - before
+    assert sum(number for nice, number in came.items() if nice > own) >= 2, came
