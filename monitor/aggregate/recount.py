@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
 from monitor.aggregate.weights import Moved
 from monitor.domain import ClassifiedArticle, Dimension, Grain, to_micros
 from monitor.store import Connection, Store, articles, buckets, retention, weights, words
-from monitor.store.buckets import SUMS
+from monitor.store.buckets import SUMS, Sums
 
 CHUNK = 5_000
 KEYS = ("grain", "dimension", "key", "start_us")
@@ -33,10 +34,11 @@ class Recount:
     def add(self, connection: Connection, chunk: Iterable[tuple[ClassifiedArticle, bool]]) -> None:
         """Add stored revisions, each with whether it is current."""
         now = {item.article.id: item for item, current in chunk if current}
-        frame = contributions(now.values(), moved=_held(connection, now))
-        for grain, rows in bucket_rows(frame).groupby("grain"):
+        given = contributions(now.values(), moved=_held(connection, now))
+        for grain, rows in _framed(bucket_rows(given), KEYS, SUMS).groupby("grain"):
             self._parts[str(grain)].append(rows)
-        self._parts[PUBLISHERS].append(publisher_rows(frame))
+        publishers = _framed(publisher_rows(given), PUBLISHER_KEYS, ("items",))
+        self._parts[PUBLISHERS].append(publishers)
 
     def buckets(self) -> Iterator[pd.DataFrame]:
         """Yield the rows of each grain and dimension in order: `KEYS` and `SUMS`."""
@@ -127,10 +129,10 @@ def rebuild(
             since_us = _kept_from_us(kept_from, grain, from_us)
             first = first_us[grain]
             kept = _since(frame, since_us if first is None else min(since_us, max(first, from_us)))
-            buckets.add(connection, kept)
+            buckets.add(connection, _rows(kept, KEYS, SUMS))
             written += len(kept)
         publishers = _since(recount.publishers(), from_us, "hour_us")
-        buckets.add_publishers(connection, publishers)
+        buckets.add_publishers(connection, _rows(publishers, PUBLISHER_KEYS, ("items",)))
         words.fill(connection)
     return written + len(publishers)
 
@@ -161,6 +163,21 @@ def _summed(
         return pd.DataFrame(columns=[*keys, *sums])
     rows = pd.concat(parts).groupby(list(keys), sort=False)[list(sums)].sum()
     return rows.reset_index()
+
+
+def _framed(
+    rows: Mapping[tuple[Any, ...], Sums], keys: Sequence[str], sums: Sequence[str]
+) -> pd.DataFrame:
+    return pd.DataFrame([(*place, *held) for place, held in rows.items()], columns=[*keys, *sums])
+
+
+def _rows(
+    frame: pd.DataFrame, keys: Sequence[str], sums: Sequence[str]
+) -> dict[tuple[Any, ...], Sums]:
+    places = zip(*(frame[name].tolist() for name in keys), strict=True)
+    return dict(
+        zip(places, zip(*(frame[name].tolist() for name in sums), strict=True), strict=True)
+    )
 
 
 def _no_rows() -> pd.DataFrame:

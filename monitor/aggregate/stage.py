@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import pandas as pd
-
-from monitor.aggregate.buckets import bucket_rows, contributions, publisher_rows
+from monitor.aggregate.buckets import (
+    Contribution,
+    bucket_rows,
+    contributions,
+    publisher_rows,
+)
 from monitor.aggregate.weights import Scale, move
 from monitor.domain import ClassifiedArticle
 from monitor.metrics import Metrics
@@ -132,17 +135,16 @@ def count(connection: Connection, items: Sequence[ClassifiedArticle], scale: Sca
         # First out, then in: an article's weight has the lists of the watchlist that it was counted with.
         out = _moved(connection, scale, Added([], [], [each.before for each in amended]))
         back = _moved(connection, scale, Added([], [each.after for each in amended], []))
-        _book(connection, pd.concat([out, back], ignore_index=True))
+        _book(connection, out + back)
     added = articles.add(connection, items)
     _book(connection, _moved(connection, scale, added))
     return added
 
 
-def _moved(connection: Connection, scale: Scale, added: Added) -> pd.DataFrame:
+def _moved(connection: Connection, scale: Scale, added: Added) -> list[Contribution]:
     return contributions(added.counted, added.displaced, move(connection, scale, added))
 
 
-def _book(connection: Connection, frame: pd.DataFrame) -> None:
-    if not frame.empty:
-        buckets.add(connection, bucket_rows(frame))
-        buckets.add_publishers(connection, publisher_rows(frame))
+def _book(connection: Connection, given: Sequence[Contribution]) -> None:
+    buckets.add(connection, bucket_rows(given))
+    buckets.add_publishers(connection, publisher_rows(given))

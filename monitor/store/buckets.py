@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 WEIGHTED = ("weight", "weighted_sum", "weighted_squares")
 SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares", *WEIGHTED)
+Sums = tuple[int, ...]
+BucketRows = dict[tuple[str, str, str, int], Sums]  # grain, dimension, key, start_us: `SUMS`
+PublisherRows = dict[tuple[str, str, int, str], Sums]  # dimension, key, hour_us, publisher: items
 
 
-def add(connection: Connection, frame: pd.DataFrame) -> None:
-    """Add counts to buckets.
-
-    ``frame`` has columns grain, dimension, key, start_us and `SUMS`, unique by the first four.
-    """
-    _accumulate(connection, buckets, frame, SUMS)
+def add(connection: Connection, rows: BucketRows) -> None:
+    """Add counts to buckets."""
+    _accumulate(connection, buckets, rows, SUMS)
 
 
-def add_publishers(connection: Connection, frame: pd.DataFrame) -> None:
-    """Add counts to publishers: columns dimension, key, hour_us, publisher, items."""
-    _accumulate(connection, publishers, frame, ("items",))
+def add_publishers(connection: Connection, rows: PublisherRows) -> None:
+    """Add counts to publishers."""
+    _accumulate(connection, publishers, rows, ("items",))
 
 
 def series(
@@ -190,24 +190,28 @@ def expire(connection: Connection, grain: Grain, before: datetime) -> int:
 
 
 def _accumulate(
-    connection: Connection, table: Table, frame: pd.DataFrame, sums: tuple[str, ...]
+    connection: Connection,
+    table: Table,
+    rows: Mapping[tuple[str | int, ...], Sums],
+    names: tuple[str, ...],
 ) -> None:
-    frame = frame[(frame[list(sums)] != 0).any(axis=1)]
-    if frame.empty:
+    # Always in one order: two writers then wait for each other's rows and never in a circle.
+    kept = sorted(each for each in rows.items() if any(each[1]))
+    if not kept:
         return
     keys = [column.name for column in table.primary_key.columns]
-    # Always in one order: two writers then wait for each other's rows and never in a circle.
-    frame = frame.sort_values(keys)
-    rows = {name: frame[name].tolist() for name in (*keys, *sums)}
-    insert_rows(connection, table, rows, adding=sums)
+    columns = zip(*((*place, *sums) for place, sums in kept), strict=True)
+    insert_rows(connection, table, dict(zip((*keys, *names), columns, strict=True)), adding=names)
     # What a displaced revision leaves empty is as if it had never been.
-    fewer = frame[frame["items"] < 0]
-    if not fewer.empty:
+    fewer = [place for place, (items, *_) in kept if items < 0]
+    if fewer:
         where = and_(*(table.c[name] == bindparam(f"b_{name}") for name in keys))
-        emptied = fewer[keys].add_prefix("b_").to_dict("records")
         connection.execute(
             delete(table).where(where, table.c["items"] <= 0),
-            [{str(name): value for name, value in row.items()} for row in emptied],
+            [
+                {f"b_{name}": value for name, value in zip(keys, each, strict=True)}
+                for each in fewer
+            ],
         )
 
 

@@ -32,10 +32,9 @@ def put(store: Store, *items: ClassifiedArticle) -> Added:
     """Add articles and what they contribute, as the aggregate stage does."""
     with store.write() as connection:
         added = articles.add(connection, items)
-        frame = contributions(added.counted, added.displaced)
-        if not frame.empty:
-            buckets.add(connection, bucket_rows(frame))
-            buckets.add_publishers(connection, publisher_rows(frame))
+        given = contributions(added.counted, added.displaced)
+        buckets.add(connection, bucket_rows(given))
+        buckets.add_publishers(connection, publisher_rows(given))
     return added
 
 
