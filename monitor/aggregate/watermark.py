@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from monitor.domain import EPOCH
 from monitor.pipeline import ARTICLES, CLASSIFIEDS
 from monitor.store import Store, progress
+from monitor.store.progress import Progress
 from monitor.stream.port import Broker
 
+READS = {"classify": ARTICLES, "aggregate": CLASSIFIEDS}
 TICK = timedelta(microseconds=1)
 
 
@@ -27,23 +29,23 @@ class Watermark:
     lags: Mapping[str, int]
 
 
-def watermark(store: Store, broker: Broker) -> Watermark | None:
+def watermark(
+    store: Store, broker: Broker, collected: Mapping[tuple[str, int], Progress]
+) -> Watermark | None:
     """Return the watermark, or ``None`` before anything was collected.
 
-    Read upstream first: what a collector had finished when we looked is either still in one of the two
-    backlogs we look at next, or aggregated. A partition without backlog does not hold the watermark; one
-    with a backlog holds it just before the ingest time it has reached (more items may share that time).
+    ``collected`` is the progress of the collect stage, read just before: what a collector had finished then
+    is either still in one of the two backlogs that we look at next, or aggregated. A partition without
+    backlog does not hold the watermark; one with a backlog holds it just before the ingest time it has
+    reached (more items may share that time).
     """
-    with store.read() as connection:
-        collected = progress.load(connection, "collect")
     if not collected:
         return None
     at = min(state.through_at for state in collected.values())
     replay = any(state.replay for state in collected.values())
     lags: dict[str, int] = {}
     behind: set[int] = set()
-    for group, stream in (("classify", ARTICLES), ("aggregate", CLASSIFIEDS)):
-        lag = broker.lag(group, stream)
+    for group, lag in broker.lags(READS).items():
         lags[group] = sum(entry.records for entry in lag.values())
         behind |= {partition for partition, entry in lag.items() if entry.records}
     if not behind:

@@ -120,10 +120,12 @@ class AlertStage:
     def process(self, batch: Sequence[Input]) -> Effects:
         if not self._decides():
             return Effects(idle_s=LEASE_S / 3)
-        relay = self._relay()
+        with self.store.read() as connection:
+            relay = self._relay(connection)
+            collected = progress.load(connection, COLLECT)
         if relay.after is not None:
             return relay  # people wait for it, and what is to be decided next does not depend on it
-        mark = self._watermark()
+        mark = self._watermark(collected)
         with self.store.read() as connection:
             waiting = alerts.waiting_signals(connection, self._horizon(mark), SIGNALS_PER_TURN)
             state = progress.load(connection, STAGE).get((ALERTS, 0))
@@ -144,7 +146,7 @@ class AlertStage:
             self._signals(connection, ready, mark)
             if mark and silent_until:
                 self._silences(connection, state, mark, silent_until)
-            if mark and until and len(waiting) < SIGNALS_PER_TURN:
+            if mark and until and passed and len(waiting) < SIGNALS_PER_TURN:
                 self._surges(connection, state, until, mark)
                 self._compounds(connection, state, until)
                 self._expire(connection, until)
@@ -165,14 +167,12 @@ class AlertStage:
         self._held_at = now if held else EPOCH
         return held
 
-    def _watermark(self) -> Watermark | None:
+    def _watermark(self, collected: Mapping[tuple[str, int], Progress]) -> Watermark | None:
         """Return how far aggregating is; streams are asked only when something may have moved."""
-        with self.store.read() as connection:
-            collected = progress.load(connection, COLLECT)
         still = self._mark is not None and not any(self._mark.lags.values())
         if still and collected == self._collected:
             return self._mark
-        mark = self._mark = watermark(self.store, self.broker)
+        mark = self._mark = watermark(self.store, self.broker, collected)
         self._collected = collected
         if mark is not None:
             for stage, records in mark.lags.items():
@@ -205,17 +205,16 @@ class AlertStage:
             if signal.ingested_at <= mark.at or now - self._seen_at[signal.seq] >= SETTLE
         ]
 
-    def _relay(self) -> Effects:
-        with self.store.read() as connection:
-            events = alerts.unrelayed(connection, RELAYED_PER_TURN)
-            messages, told = [], []
-            for event in events:
-                alert = alerts.get(connection, event.alert_id)
-                if alert is not None:
-                    body = AlertChange(event.seq, event.change, event.at_us, alert)
-                    messages.append(Message(alert.id, ALERT.encode(body)))
-                    told.append((event, alert.title))
-            said = labels.unrelayed(connection, RELAYED_PER_TURN)
+    def _relay(self, connection: Connection) -> Effects:
+        events = alerts.unrelayed(connection, RELAYED_PER_TURN)
+        messages, told = [], []
+        for event in events:
+            alert = alerts.get(connection, event.alert_id)
+            if alert is not None:
+                body = AlertChange(event.seq, event.change, event.at_us, alert)
+                messages.append(Message(alert.id, ALERT.encode(body)))
+                told.append((event, alert.title))
+        said = labels.unrelayed(connection, RELAYED_PER_TURN)
         if not events and not said:
             return Effects()
 

@@ -27,7 +27,7 @@ def lag(
         reads = {name: spec.reads for name, spec in STAGES.items() if spec.reads is not None}
         with closing(open_broker(settings.broker_settings())) as broker:
             broker.create(dict.fromkeys(reads.values(), settings.stream.partitions))
-            found = {name: broker.lag(name, stream) for name, stream in reads.items()}
+            found = broker.lags(reads)
     if as_json:
         counted = {
             name: {partition: place.records for partition, place in places.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -192,11 +192,12 @@ def expire(connection: Connection, grain: Grain, before: datetime) -> int:
 def _accumulate(
     connection: Connection,
     table: Table,
-    rows: Mapping[tuple[str | int, ...], Sums],
+    rows: BucketRows | PublisherRows,
     names: tuple[str, ...],
 ) -> None:
     # Always in one order: two writers then wait for each other's rows and never in a circle.
-    kept = sorted(each for each in rows.items() if any(each[1]))
+    kept: list[tuple[tuple[str | int, ...], Sums]]
+    kept = sorted((place, sums) for place, sums in rows.items() if any(sums))
     if not kept:
         return
     keys = [column.name for column in table.primary_key.columns]

@@ -30,6 +30,8 @@ Answer = TypeVar("Answer")
 _DAY_MS = 86_400_000
 # A cluster that has just started has no group coordinator for a moment.
 _PATIENCE_S = 5.0
+# Partitions are added seldom, and lags are asked for several times a second.
+_KNOWN_S = 5.0
 
 
 class KafkaBroker:
@@ -45,6 +47,9 @@ class KafkaBroker:
         self._settings = settings
         self._lock = threading.Lock()
         self._admin: Any = opened(settings, KafkaAdminClient)
+        self._known: dict[
+            str, tuple[float, list[TopicPartition]]
+        ] = {}  # and when they were asked for
 
     def create(self, streams: Mapping[str, int]) -> None:
         if streams:
@@ -57,11 +62,14 @@ class KafkaBroker:
         return KafkaReader(self._settings, group, streams)
 
     def lag(self, group: str, stream: str) -> dict[int, Lag]:
-        topic = self._settings.topic_prefix + stream
-        return self._ask(
-            f"measuring the lag of {topic}",
-            lambda admin: _lag(admin, self._settings.topic_prefix + group, topic),
-        )
+        return self.lags({group: stream})[group]
+
+    def lags(self, reads: Mapping[str, str]) -> dict[str, dict[int, Lag]]:
+        prefix = self._settings.topic_prefix
+        wanted = {prefix + group: prefix + stream for group, stream in reads.items()}
+        doing = f"measuring the lag of {', '.join(wanted)}"
+        found = self._ask(doing, lambda admin: self._lags(admin, wanted))
+        return {group: found[prefix + group] for group in reads}
 
     def rewind(self, group: str, stream: str, to_ms: int) -> dict[int, Lag]:
         topic = self._settings.topic_prefix + stream
@@ -99,6 +107,32 @@ class KafkaBroker:
                 raise error(f"topic {topic['name']}: {topic['error_message']}")
         admin.wait_for_topics(list(topics))
 
+    def _lags(self, admin: Any, wanted: Mapping[str, str]) -> dict[str, dict[int, Lag]]:
+        sources = {group: self._partitions(admin, topic) for group, topic in wanted.items()}
+        committed: dict[str, dict[TopicPartition, int]] = {}
+        for group, several in sources.items():  # brokers before 3.0 take one group at a time
+            places = admin.list_group_offsets({group: several})[group]
+            committed[group] = {s: place.offset for s, place in places.items() if place.offset >= 0}
+        every = [source for several in sources.values() for source in several]
+        ends = admin.list_partition_offsets(dict.fromkeys(every, OffsetSpec.LATEST))
+        for group, several in sources.items():
+            if new := [source for source in several if source not in committed[group]]:
+                firsts = admin.list_partition_offsets(dict.fromkeys(new, OffsetSpec.EARLIEST))
+                committed[group] |= {source: firsts[source].offset for source in new}
+        return {
+            group: {s.partition: Lag(committed[group][s], ends[s].offset) for s in several}
+            for group, several in sources.items()
+        }
+
+    def _partitions(self, admin: Any, topic: str) -> list[TopicPartition]:
+        """Return a topic's partitions as they were a few seconds ago at most."""
+        now = time.monotonic()
+        at, known = self._known.get(topic, (0.0, []))
+        if not known or now - at > _KNOWN_S:
+            known = _partitions(admin, topic)
+            self._known[topic] = now, known
+        return known
+
     def _ask(self, doing: str, question: Callable[[Any], Answer]) -> Answer:
         """Ask the cluster, on a client of our own; a broken one is made anew for the next try."""
         deadline = time.monotonic() + _PATIENCE_S
@@ -116,6 +150,7 @@ class KafkaBroker:
 
     def _drop_admin(self) -> None:
         admin, self._admin = self._admin, None
+        self._known.clear()
         if admin is not None:
             with suppress(KafkaError):
                 admin.close()
@@ -138,14 +173,3 @@ def _rewind(admin: Any, group: str, topic: str, to_ms: int) -> None:
     for source, done in admin.reset_group_offsets(group, wanted).items():
         if done["error"] is not NoError:
             raise done["error"](f"partition {source.partition} of {topic}")
-
-
-def _lag(admin: Any, group: str, topic: str) -> dict[int, Lag]:
-    sources = _partitions(admin, topic)
-    ends = admin.list_partition_offsets(dict.fromkeys(sources, OffsetSpec.LATEST))
-    found = admin.list_group_offsets({group: sources})[group]
-    committed = {source: place.offset for source, place in found.items() if place.offset >= 0}
-    if new := [source for source in sources if source not in committed]:
-        firsts = admin.list_partition_offsets(dict.fromkeys(new, OffsetSpec.EARLIEST))
-        committed |= {source: firsts[source].offset for source in new}
-    return {source.partition: Lag(committed[source], ends[source].offset) for source in sources}

@@ -7,6 +7,7 @@ on a local disk (SQLite's WAL needs shared memory). Make the broker after a fork
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import threading
@@ -103,14 +104,20 @@ class LocalBroker:
         )
 
     def lag(self, group: str, stream: str) -> dict[int, Lag]:
+        return self.lags({group: stream})[group]
+
+    def lags(self, reads: Mapping[str, str]) -> dict[str, dict[int, Lag]]:
+        found: dict[str, dict[int, Lag]] = {group: {} for group in reads}
         with self._lock, outages(self._path):
-            rows = self._connection.execute(
-                "SELECT p.number, max(coalesce(c.committed, 0), p.first_offset), p.end_offset "
-                "FROM partitions p LEFT JOIN claims c ON c.group_name = ? AND c.slot = p.slot "
-                "WHERE p.stream = ?",
-                (group, stream),
-            ).fetchall()
-        return {number: Lag(committed, end) for number, committed, end in rows}
+            rows = self._connection.execute(  # of one snapshot
+                "SELECT r.key, p.number, max(coalesce(c.committed, 0), p.first_offset), p.end_offset "
+                "FROM json_each(?) r JOIN partitions p ON p.stream = r.value "
+                "LEFT JOIN claims c ON c.group_name = r.key AND c.slot = p.slot",
+                (json.dumps(dict(reads)),),
+            )
+            for group, number, committed, end in rows:
+                found[group][number] = Lag(committed, end)
+        return found
 
     def rewind(self, group: str, stream: str, to_ms: int) -> dict[int, Lag]:
         with self._lock, outages(self._path), transaction(self._connection):

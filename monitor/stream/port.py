@@ -158,6 +158,14 @@ class Broker(Protocol):
         """Committed and end offset of every partition. Safe to call from any thread."""
         ...
 
+    def lags(self, reads: Mapping[str, str]) -> dict[str, dict[int, Lag]]:
+        """As `lag`, of several groups and the stream that each reads, by group.
+
+        All ends are looked at after all commits: what went from one of these streams to another meanwhile
+        is in the backlog of one of them.
+        """
+        ...
+
     def rewind(self, group: str, stream: str, to_ms: int) -> dict[int, Lag]:
         """Let a group that nobody reads for go on from the first records appended at or after a time.
 
