@@ -29,7 +29,7 @@ def test_pieces_are_of_few_shapes_and_put_together_again(lengths: list[int], fil
     ids = [[i] * n for i, n in enumerate(lengths)]
     batches = [rows for _, rows in equal_length_batches(ids, 1_536)]
     pieces = Pieces(batches, fills)
-    assert {len(piece) for piece in pieces.ids} <= {32, 8, 4, 2, 1}
+    assert {len(piece) for piece in pieces.ids} <= {32, 16, 8, 4, 2, 1}
     if fills:
         assert all(piece.shape[1] == length_of(piece.shape[1]) for piece in pieces.ids)
     else:
