@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, select
+from sqlalchemy import Connection, Select, delete, exists, func, select, tuple_
 
 from monitor.domain import EPOCH, from_micros, to_micros
 from monitor.store import articles as article_store
@@ -17,7 +17,7 @@ from monitor.store import progress, weights, words
 from monitor.store.database import Store
 from monitor.store.progress import Progress
 from monitor.store.schema import articles, evidence, labels, mentions, seen
-from monitor.store.upsert import insert
+from monitor.store.upsert import among, insert
 
 STAGE, WHAT = "retention", "articles"
 BATCH = 500  # ids, well below what a database takes in one statement
@@ -43,10 +43,13 @@ def expire(store: Store, before: datetime) -> int:
             if ids:
                 known = insert(connection, seen).on_conflict_do_nothing()  # one may be erased
                 connection.execute(known, [{"id": id_} for id_ in ids])
-                connection.execute(delete(mentions).where(mentions.c.article_id.in_(ids)))
-                weights.drop(connection, ids)
+                revisions = among(connection, articles.c.id, ids)
+                places = select(articles.c.published_us, articles.c.id).where(revisions)
+                of_these = tuple_(mentions.c.published_us, mentions.c.article_id).in_(places)
+                connection.execute(delete(mentions).where(of_these))
+                weights.drop(connection, [(at_us, id_) for id_, at_us in past])
                 words.remove(connection, past)
-                connection.execute(delete(articles).where(articles.c.id.in_(ids)))
+                connection.execute(delete(articles).where(revisions))
         deleted += len(ids)
         if len(ids) < BATCH:
             return deleted
