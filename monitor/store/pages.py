@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -371,15 +371,13 @@ def alert_keys(store: Store) -> list[tuple[Dimension, str]]:
         return sorted((Dimension(row.dimension), row.key) for row in connection.execute(query))
 
 
-def _named(
-    connection: Connection, limit: int, company_id: str | None
-) -> list[tuple[int, str, str]]:
+def _named(connection: Connection, limit: int, company_id: str | None) -> list[tuple[Any, ...]]:
     """Return keys of the newest articles that name a company, without looking at articles."""
     query = select(mentions.c.published_us, mentions.c.article_id, mentions.c.revision)
     if company_id is not None:
         query = query.where(mentions.c.company_id == company_id)
     query = query.order_by(mentions.c.published_us.desc()).limit(limit * MENTIONS_PER_ITEM)
-    return list(dict.fromkeys(row.tuple() for row in connection.execute(query)))
+    return list(dict.fromkeys(map(tuple, connection.execute(query))))
 
 
 def _column(name: str) -> ColumnElement[object]:

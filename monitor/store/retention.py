@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, select, tuple_
+from sqlalchemy import Connection, Select, delete, exists, func, select
 
 from monitor.domain import EPOCH, from_micros, to_micros
 from monitor.store import articles as article_store
 from monitor.store import progress, weights, words
+from monitor.store.article_rows import naming
 from monitor.store.database import Store
 from monitor.store.progress import Progress
 from monitor.store.schema import articles, evidence, labels, mentions, seen
@@ -43,13 +44,13 @@ def expire(store: Store, before: datetime) -> int:
             if ids:
                 known = insert(connection, seen).on_conflict_do_nothing()  # one may be erased
                 connection.execute(known, [{"id": id_} for id_ in ids])
-                revisions = among(connection, articles.c.id, ids)
-                places = select(articles.c.published_us, articles.c.id).where(revisions)
-                of_these = tuple_(mentions.c.published_us, mentions.c.article_id).in_(places)
-                connection.execute(delete(mentions).where(of_these))
+                of_these = among(connection, articles.c.id, ids)
+                places = select(articles.c.published_us, articles.c.id).where(of_these)
+                revisions = connection.execute(places).mappings().all()
+                connection.execute(delete(mentions).where(naming(connection, revisions)))
                 weights.drop(connection, [(at_us, id_) for id_, at_us in past])
                 words.remove(connection, past)
-                connection.execute(delete(articles).where(revisions))
+                connection.execute(delete(articles).where(of_these))
         deleted += len(ids)
         if len(ids) < BATCH:
             return deleted

@@ -72,7 +72,9 @@ def of_text(connection: Connection, key: str, before: datetime) -> list[str]:
         weights.c.report.in_(select(days.c.day + key)),
         weights.c.published_us < to_micros(before),
     )
-    return list(connection.execute(query.order_by(weights.c.published_us)).scalars())
+    return list(
+        connection.execute(query.order_by(weights.c.published_us, weights.c.article_id)).scalars()
+    )
 
 
 def put(connection: Connection, rows: Iterable[Weight]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -98,7 +99,7 @@ def test_keys_by_time_keep_every_row_and_turn_reports_around(engine: Engine) -> 
     weighing = (
         'INSERT INTO weights VALUES (:id, :report, :at, 1000, \'{"acme": [null, ["book"]]}\')'
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": f"{id_:032x}",
             "revision": f"{n:016x}",
@@ -115,7 +116,7 @@ def test_keys_by_time_keep_every_row_and_turn_reports_around(engine: Engine) -> 
         connection.execute(text(weighing), [row for row in reports if row["current"]])
     tables_ = ("articles", "mentions", "weights")
 
-    def stored() -> dict[str, list[dict[str, object]]]:
+    def stored() -> dict[str, list[dict[str, Any]]]:
         with engine.connect() as connection:
             found = {
                 name: [
@@ -133,9 +134,7 @@ def test_keys_by_time_keep_every_row_and_turn_reports_around(engine: Engine) -> 
     assert [len(after[name]) for name in tables_] == [14, 14, 7]
     assert [after[name] for name in tables_[:2]] == [before[name] for name in tables_[:2]]
     assert {row["article_id"]: row["report"] for row in after["weights"]} == {
-        row["id"]: f"1970010{int(str(row['at'])) // day_us + 1}{hash_}"
-        for row in rows
-        if row["current"]
+        row["id"]: f"1970010{row['at'] // day_us + 1}{hash_}" for row in rows if row["current"]
     }
     with engine.connect() as connection:
         earlier = of_text(connection, hash_, from_micros(2 * day_us))

@@ -8,6 +8,8 @@ Revises: 0022
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -90,7 +92,7 @@ def _change_key(table: str, key: tuple[str, ...]) -> None:
 
 
 def _copy(
-    table: str, columns: list[sa.Column], key: tuple[str, ...], index: str = "", **changed: str
+    table: str, columns: list[sa.Column[Any]], key: tuple[str, ...], index: str = "", **changed: str
 ) -> None:
     """Make a table anew, its rows in the order of another key, without its indices.
 
@@ -118,7 +120,7 @@ def _make_others() -> None:
         op.create_index(name, "articles", columns)
 
 
-def _articles() -> list[sa.Column]:
+def _articles() -> list[sa.Column[Any]]:
     return [
         sa.Column("published_us", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -147,7 +149,7 @@ def _articles() -> list[sa.Column]:
     ]
 
 
-def _weights() -> list[sa.Column]:
+def _weights() -> list[sa.Column[Any]]:
     return [
         sa.Column("published_us", sa.BigInteger(), nullable=False),
         sa.Column("article_id", sa.String(length=32), nullable=False),
