@@ -200,7 +200,8 @@ def naive(url: str, number: int) -> dict[str, float]:
     query = (
         "SELECT a.id, a.published_us, a.publisher, a.title, a.topic, a.sentiment, a.score, "
         "m.company_id FROM (SELECT * FROM articles WHERE current ORDER BY published_us DESC LIMIT ?) a "
-        "LEFT JOIN mentions m ON m.article_id = a.id AND m.revision = a.revision"
+        "LEFT JOIN mentions m ON m.published_us = a.published_us "
+        "AND m.article_id = a.id AND m.revision = a.revision"
     )
     began_s = time.perf_counter()
     rows = pd.read_sql_query(
