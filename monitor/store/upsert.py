@@ -137,14 +137,12 @@ def among_rows(
     A subquery, because SQLite follows no index for a list of rows.
     """
     if connection.dialect.name == "postgresql":
-        arrays = (
-            literal([row[at] for row in rows], ARRAY(column.type))
+        # PostgreSQL takes the elements of several arrays in step (its manual, 38.5.9).
+        each = (
+            func.unnest(literal([row[at] for row in rows], ARRAY(column.type)))
             for at, column in enumerate(columns)
         )
-        each = (
-            func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
-        )
-        return tuple_(*columns).in_(select(*each.c))
-    each = func.json_each(json.dumps(rows)).table_valued("value")
-    values = (func.json_extract(each.c.value, f"$[{at}]") for at in range(len(columns)))
+        return tuple_(*columns).in_(select(*each))
+    listed = func.json_each(json.dumps(rows)).table_valued("value")
+    values = (func.json_extract(listed.c.value, f"$[{at}]") for at in range(len(columns)))
     return tuple_(*columns).in_(select(*values))
