@@ -6,8 +6,9 @@
 Over a store of so many articles (`tests.bench.multiplied`; ``--store`` keeps it for another run) it
 reads everything the board shows, as often as ``--rounds``, with caches empty but for the baselines,
 which are good for a quarter of an hour: what a refresh reads. Then the aggregate stage stores new articles,
-in the order in which they are published, there and in a store of a hundredth of the size (a hundred thousand of ten million). Beside it the peer: the
-same figures by pandas over all rows, as a page without buckets would, at a size that it can bear.
+in the order in which they are published, there and in a store of a hundredth of the size (a hundred thousand
+of ten million). Beside it the peer: the same figures by pandas over all rows, as a page without buckets
+would, at a size that it can bear.
 
 Without ``--store`` it needs a free disk of 1.5 KB an article in the temporary folder.
 """

@@ -30,8 +30,7 @@ def upgrade() -> None:
     _patiently()
     key = ("published_us", "id", "revision")
     if _is_sqlite():
-        _copy("articles", _articles(), key, _BY_TIME)
-        _make_others()
+        _copy_articles(key, _BY_TIME)
     else:
         _change_key("articles", key)
         op.drop_index(_BY_TIME, table_name="articles")
@@ -50,22 +49,21 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _patiently()
-    op.drop_index("ix_weights_report", table_name="weights")
-    _rekey_weights("substr(report, 9) || substr(report, 1, 8)", ("article_id",))
-    op.create_index("ix_weights_report_published_us", "weights", ["report", "published_us"])
+    key = ("id", "revision")
+    if _is_sqlite():
+        _copy_articles(key, _BY_ID)
+    else:
+        _change_key("articles", key)
+        op.drop_index(_BY_ID, table_name="articles")
+    op.create_index(_BY_TIME, "articles", ["published_us"])
 
     op.drop_index("ix_mentions_published_us_article_id", table_name="mentions")
     op.create_index("ix_mentions_published_us", "mentions", ["published_us"])
     op.create_index("ix_mentions_article_id", "mentions", ["article_id"])
 
-    key = ("id", "revision")
-    if _is_sqlite():
-        _copy("articles", _articles(), key, _BY_ID)
-        _make_others()
-    else:
-        _change_key("articles", key)
-        op.drop_index(_BY_ID, table_name="articles")
-    op.create_index(_BY_TIME, "articles", ["published_us"])
+    op.drop_index("ix_weights_report", table_name="weights")
+    _rekey_weights("substr(report, 9) || substr(report, 1, 8)", ("article_id",))
+    op.create_index("ix_weights_report_published_us", "weights", ["report", "published_us"])
 
 
 def _is_sqlite() -> bool:
@@ -80,7 +78,7 @@ def _patiently() -> None:
 def _rekey_weights(report: str, key: tuple[str, ...]) -> None:
     """Give weights another key, and turn their reports around."""
     if _is_sqlite():
-        _copy("weights", _weights(), key, report=report)
+        _copy_weights(key, report)
     else:
         op.execute(f"UPDATE weights SET report = {report}")
         _change_key("weights", key)
@@ -92,11 +90,11 @@ def _change_key(table: str, key: tuple[str, ...]) -> None:
 
 
 def _copy(
-    table: str, columns: list[sa.Column[Any]], key: tuple[str, ...], index: str = "", **changed: str
+    table: str, columns: list[sa.Column[Any]], key: tuple[str, ...], rows: str, **changed: str
 ) -> None:
-    """Make a table anew, its rows in the order of another key, without its indices.
+    """Make a table anew, without its indices, from rows of the old one in the order of another key.
 
-    Rows are large: an index that has the order spares sorting them, which SQLite does in memory here.
+    SQLite sorts in memory here, so they have to come in that order by themselves.
     """
     names = [column.name for column in columns]
     op.rename_table(table, f"{table}_before")
@@ -106,18 +104,25 @@ def _copy(
         sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{table}")),
         sqlite_with_rowid=False,
     )
-    values = ", ".join(changed.get(name, name) for name in names)
-    by = f"INDEXED BY {index}" if index else ""
-    op.execute(
-        f"INSERT INTO {table} ({', '.join(names)}) "
-        f"SELECT {values} FROM {table}_before {by} ORDER BY {', '.join(key)}"
-    )
+    values = ", ".join(changed.get(name, f"{table}_before.{name}") for name in names)
+    op.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {rows}")
+    # To drop a full table SQLite keeps its pages in memory, to be able to take that back.
+    op.execute(f"DELETE FROM {table}_before")
     op.drop_table(f"{table}_before")
 
 
-def _make_others() -> None:
+def _copy_articles(key: tuple[str, ...], index: str) -> None:
+    rows = f"articles_before INDEXED BY {index} ORDER BY {', '.join(key)}"
+    _copy("articles", _articles(), key, rows)
     for name, columns in _OTHERS.items():
         op.create_index(name, "articles", columns)
+
+
+def _copy_weights(key: tuple[str, ...], report: str) -> None:
+    """Copy weights as their articles lie; every one is of a current article."""
+    same = "article_id = id AND weights_before.published_us = articles.published_us"
+    rows = f"articles CROSS JOIN weights_before ON {same} WHERE current"
+    _copy("weights", _weights(), key, rows, report=report)
 
 
 def _articles() -> list[sa.Column[Any]]:
