@@ -16,7 +16,11 @@ from monitor.store.buckets import SUMS
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What `digest` found; hashes are SHA-256 in hex over lines in sorted order."""
+    """What `digest` found; hashes are SHA-256 in hex.
+
+    Of articles they are the sum, modulo 2^256, of the hashes of all lines: in whatever order they come. Of
+    buckets they are over all lines in sorted order.
+    """
 
     articles: int  # stored revisions
     ids: str  # "id revision"
@@ -32,32 +36,35 @@ def digest(store: Store) -> Digest:
     All from one snapshot, in chunks: it may run beside the pipeline. After retention has deleted fine
     buckets or articles they no longer match: of the one the recount has more, of the other less.
     """
-    ids, labels = hashlib.sha256(), hashlib.sha256()
-    count = 0
+    ids = labels = count = 0
     recount = Recount()
     with store.read() as connection:
         for chunk in articles.chunks(connection, CHUNK):
             count += len(chunk)
             for item, _ in chunk:
                 key = f"{item.article.id} {item.article.revision}"
-                ids.update(f"{key}\n".encode())
+                ids += _hashed(key)
                 sides = "".join(
                     f" {company_id}={item.towards(company_id)[0] or '-'}"
                     for company_id in sorted(item.company_ids)
                 )
                 mood = f"{item.topic or '-'} {item.sentiment or '-'}"
-                labels.update(f"{key} {mood}{sides}\n".encode())
+                labels += _hashed(f"{key} {mood}{sides}")
             recount.add(connection, chunk)
         recounted = _hash(recount.buckets())
         stored = _hash(_stored(connection))
     return Digest(
         articles=count,
-        ids=ids.hexdigest(),
-        labels=labels.hexdigest(),
+        ids=f"{ids % 2**256:064x}",
+        labels=f"{labels % 2**256:064x}",
         buckets=stored,
         recount=recounted,
         buckets_match=stored == recounted,
     )
+
+
+def _hashed(line: str) -> int:
+    return int.from_bytes(hashlib.sha256(line.encode()).digest())
 
 
 def _stored(connection: Connection) -> Iterator[pd.DataFrame]:

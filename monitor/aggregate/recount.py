@@ -148,7 +148,8 @@ def _recounted(connection: Connection, total: int, watch: Callable[[int, int], N
 
 def _held(connection: Connection, now: Mapping[str, ClassifiedArticle]) -> Moved:
     """Return the weight that each of some current articles holds, as if it came just now."""
-    found = weights.of(connection, list(now))
+    places = [(to_micros(item.article.published_at), id_) for id_, item in now.items()]
+    found = weights.of(connection, places)
     holders = weights.holders(connection, (weight.report for weight in found.values()))
     return Moved(
         gained=[(now[id_], w) for id_, w in found.items() if holders[w.report].article_id == id_],

@@ -49,7 +49,7 @@ class Scale:
         day = article.published_at.astimezone(UTC).date()
         return Weight(
             article.id,
-            f"{text_key(article.title)}{day.year:04}{day.month:02}{day.day:02}",
+            f"{day.year:04}{day.month:02}{day.day:02}{text_key(article.title)}",
             to_micros(article.published_at),
             round(self.publishers.get(article.publisher, 1.0) * WEIGHT_UNIT),
             {key: self.lists[key] for key in item.company_ids if key in self.lists},
@@ -86,11 +86,11 @@ def lists_of(companies: Iterable[Company]) -> Lists:
 def move(connection: Connection, scale: Scale, added: Added) -> Moved:
     """Weigh what is counted now, forget what was displaced, and say which weights moved."""
     new = [(item, weight) for item in added.counted if (weight := scale.weigh(item)) is not None]
-    old_ids = [item.article.id for item in added.displaced]
-    old = weights.of(connection, old_ids) if old_ids else {}
+    displaced = [(to_micros(i.article.published_at), i.article.id) for i in added.displaced]
+    old = weights.of(connection, displaced) if displaced else {}
     touched = {weight.report for _, weight in new} | {weight.report for weight in old.values()}
     before = weights.holders(connection, touched)
-    weights.drop(connection, list(old))
+    weights.drop(connection, [weight.place for weight in old.values()])
     weights.put(connection, (weight for _, weight in new))
     after = _after(connection, before, old, [weight for _, weight in new])
 

@@ -54,13 +54,20 @@ def amend(connection: Connection, items: Sequence[ClassifiedArticle]) -> list[Am
             before, mentions=read.mentions, unsure=read.unsure, watchlist=read.watchlist
         )
         amended.append(Amended(before, after))
-    keys = [{"b_id": id_, "b_revision": revision} for id_, revision in later]
     connection.execute(
         delete(mentions).where(
+            mentions.c.published_us == bindparam("b_published_us"),
             mentions.c.article_id == bindparam("b_id"),
             mentions.c.revision == bindparam("b_revision"),
         ),
-        keys,
+        [
+            {
+                "b_published_us": to_micros(each.before.article.published_at),
+                "b_id": each.before.article.id,
+                "b_revision": each.before.article.revision,
+            }
+            for each in amended
+        ],
     )
     named = [row for each in amended for row in mention_rows(each.after)]
     if named:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from monitor.domain import (
     Article,
@@ -21,7 +21,7 @@ from monitor.domain import (
     to_micros,
 )
 from monitor.store.schema import articles, mentions, seen
-from monitor.store.upsert import among
+from monitor.store.upsert import among, among_rows
 
 # Bound parameters are limited (32,766 in SQLite); lists of keys are cut into pieces of this size.
 KEYS_PER_QUERY = 10_000
@@ -42,13 +42,13 @@ def parts(keys: Sequence[K], most: int = KEYS_PER_QUERY) -> Iterator[Sequence[K]
         yield keys[begin : begin + most]
 
 
-def keyed(keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
-    """Return the condition that an article has one of these (id, revision) keys.
+def naming(connection: Connection, rows: Sequence[RowMapping]) -> ColumnElement[bool]:
+    """Return the condition that a mention is of one of some articles, of whichever revision.
 
-    SQLite follows no index for a list of pairs alone: it would read the whole table.
+    It has to say when they were published: mentions are not kept by id alone.
     """
-    ids = list(dict.fromkeys(id_ for id_, _ in keys))
-    return and_(articles.c.id.in_(ids), tuple_(articles.c.id, articles.c.revision).in_(keys))
+    places = list({(row["published_us"], row["id"]) for row in rows})
+    return among_rows(connection, (mentions.c.published_us, mentions.c.article_id), places)
 
 
 def row_of(item: ClassifiedArticle, *, current: bool) -> dict[str, Any]:
@@ -143,8 +143,7 @@ def _item(row: RowMapping, named: list[Mention]) -> ClassifiedArticle:
 def items_of(connection: Connection, rows: Sequence[RowMapping]) -> list[ClassifiedArticle]:
     """Return the articles that some rows are, with their companies."""
     named: dict[tuple[str, str], list[Mention]] = {}
-    of_these = among(connection, mentions.c.article_id, list({row["id"] for row in rows}))
-    for row in connection.execute(select(mentions).where(of_these)):
+    for row in connection.execute(select(mentions).where(naming(connection, rows))):
         mention = Mention(
             *(row.company_id, row.alias, row.field, row.start, row.end),
             *(row.sentiment, row.score, Relevance(row.relevance) if row.relevance else None),

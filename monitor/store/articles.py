@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    RowMapping,
     and_,
     case,
     func,
@@ -32,19 +33,17 @@ from monitor.domain import (
 )
 from monitor.store import words
 from monitor.store.article_rows import (
-    KEYS_PER_QUERY,
     deleted,
     items_of,
-    keyed,
     mention_rows,
+    naming,
     newest_readings,
-    parts,
     revisions,
     row_of,
 )
 from monitor.store.database import Store
 from monitor.store.schema import articles, mentions
-from monitor.store.upsert import among, by_column, insert_rows
+from monitor.store.upsert import among, among_rows, by_column, insert_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,10 +115,8 @@ def add(connection: Connection, items: Sequence[ClassifiedArticle]) -> Added:
 
 def get(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[ClassifiedArticle]:
     """Return the stored articles with these (id, revision) keys, in the order of the keys."""
-    found: dict[tuple[str, str], ClassifiedArticle] = {}
-    for part in parts(keys, KEYS_PER_QUERY // 2):
-        for item in _load(connection, keyed(part)):
-            found[(item.article.id, item.article.revision)] = item
+    of_these = among_rows(connection, (articles.c.id, articles.c.revision), keys)
+    found = {(item.article.id, item.article.revision): item for item in _load(connection, of_these)}
     return [found[key] for key in keys if key in found]
 
 
@@ -159,10 +156,7 @@ def of_key(
     if dimension is Dimension.TOPIC:
         where.append(articles.c.topic == key)
     elif dimension is Dimension.COMPANY:
-        same = and_(
-            mentions.c.article_id == articles.c.id, mentions.c.revision == articles.c.revision
-        )
-        place = articles.join(mentions, same)
+        place = articles.join(mentions, is_of())
         where += [
             mentions.c.company_id == key,
             mentions.c.published_us >= start_us,
@@ -201,9 +195,7 @@ def latest(
 
     query = select(articles).where(articles.c.current)
     if company_id is not None or watched_only:
-        named = select(mentions.c.article_id, mentions.c.revision).where(
-            and_(mentions.c.article_id == articles.c.id, mentions.c.revision == articles.c.revision)
-        )
+        named = select(mentions.c.article_id).where(is_of())
         if company_id is not None:
             named = named.where(mentions.c.company_id == company_id)
         query = query.where(named.exists())
@@ -212,7 +204,7 @@ def latest(
     query = query.order_by(articles.c.published_us.desc()).limit(limit)
     with store.read() as connection:
         rows = connection.execute(query).mappings().all()
-        names = _names(connection, [row["id"] for row in rows])
+        names = _names(connection, rows)
     return pd.DataFrame(
         [
             {
@@ -245,16 +237,19 @@ def latest(
 
 
 def chunks(connection: Connection, size: int) -> Iterator[list[tuple[ClassifiedArticle, bool]]]:
-    """Yield all stored revisions by id, ``size`` at a time, each with whether it is current."""
-    key = tuple_(articles.c.id, articles.c.revision)
-    query = select(articles).order_by(articles.c.id, articles.c.revision).limit(size)
-    where = articles.c.id > ""
-    while rows := connection.execute(query.where(where)).mappings().all():
+    """Yield all stored revisions as they were published, ``size`` at a time.
+
+    Each comes with whether it is current.
+    """
+    key = articles.primary_key.columns
+    query = select(articles).order_by(*key).limit(size)
+    after = query
+    while rows := connection.execute(after).mappings().all():
         yield [
             (item, bool(row["current"]))
             for row, item in zip(rows, items_of(connection, rows), strict=True)
         ]
-        where = key > (rows[-1]["id"], rows[-1]["revision"])
+        after = query.where(tuple_(*key) > tuple(rows[-1][column.name] for column in key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,12 +341,13 @@ def published(
         articles.c.published_us < to_micros(end),
     ]
     if company_id is not None:
-        named = select(mentions.c.article_id).where(
+        key = (mentions.c.published_us, mentions.c.article_id, mentions.c.revision)
+        named = select(*key).where(
             mentions.c.company_id == company_id,
             mentions.c.published_us >= to_micros(start),
             mentions.c.published_us < to_micros(end),
         )
-        where.append(articles.c.id.in_(named))
+        where.append(tuple_(*articles.primary_key.columns).in_(named))
     return _load(connection, and_(*where))
 
 
@@ -359,7 +355,8 @@ def newest_naming(
     connection: Connection, start: datetime, end: datetime, company_id: str | None, limit: int
 ) -> list[ClassifiedArticle]:
     """Return the current articles published last in ``[start, end)`` that name a company, or any at all."""
-    query = select(mentions.c.article_id, mentions.c.revision).where(
+    key = (mentions.c.published_us, mentions.c.article_id, mentions.c.revision)
+    query = select(*key).where(
         mentions.c.published_us >= to_micros(start), mentions.c.published_us < to_micros(end)
     )
     if company_id is not None:
@@ -367,10 +364,9 @@ def newest_naming(
     order = (mentions.c.published_us.desc(), mentions.c.article_id)
     # Of a company each article is there once; of all, once for each that it names.
     rows = connection.execute(query.order_by(*order).limit(limit * (1 if company_id else 2)))
-    keys = list(dict.fromkeys((row.article_id, row.revision) for row in rows))[:limit]
-    found = []
-    for part in parts(keys, KEYS_PER_QUERY // 2):
-        found += _load(connection, and_(articles.c.current, keyed(part)))
+    keys = list(dict.fromkeys(map(tuple, rows)))[:limit]
+    of_these = among_rows(connection, articles.primary_key.columns.values(), keys)
+    found = _load(connection, and_(articles.c.current, of_these))
     return sorted(found, key=lambda item: (item.article.published_at, item.article.id))
 
 
@@ -399,7 +395,7 @@ def newest_read(connection: Connection, limit: int) -> list[ClassifiedArticle]:
         or_(articles.c.topic.is_not(None), articles.c.sentiment.is_not(None)),
         articles.c.title != ERASED,
     )
-    order = (articles.c.published_us.desc(), articles.c.id.desc())  # as the index has them
+    order = (articles.c.published_us.desc(), articles.c.id.desc())  # as the key has them
     query = select(articles).where(where).order_by(*order).limit(limit)
     return items_of(connection, connection.execute(query).mappings().all())
 
@@ -417,6 +413,15 @@ def newest(store: Store) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
+def is_of() -> ColumnElement[bool]:
+    """Return the condition that joins mentions to their article."""
+    return and_(
+        mentions.c.published_us == articles.c.published_us,
+        mentions.c.article_id == articles.c.id,
+        mentions.c.revision == articles.c.revision,
+    )
+
+
 def lock(connection: Connection) -> None:
     """Let nobody else add articles until the transaction ends."""
     if connection.dialect.name == "postgresql":
@@ -432,10 +437,10 @@ def _load(connection: Connection, where: Any) -> list[ClassifiedArticle]:
     return items_of(connection, connection.execute(select(articles).where(where)).mappings().all())
 
 
-def _names(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+def _names(connection: Connection, rows: Sequence[RowMapping]) -> dict[tuple[str, str], list[str]]:
     names: dict[tuple[str, str], list[str]] = {}
     query = select(mentions.c.article_id, mentions.c.revision, mentions.c.company_id).where(
-        mentions.c.article_id.in_(ids)
+        naming(connection, rows)
     )
     for row in connection.execute(query.order_by(mentions.c.field.desc(), mentions.c.start)):
         names.setdefault((row.article_id, row.revision), []).append(row.company_id)

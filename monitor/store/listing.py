@@ -17,7 +17,8 @@ from monitor.domain import (
     to_micros,
 )
 from monitor.store import alerts as stored_alerts
-from monitor.store import articles as stored_articles
+from monitor.store.article_rows import items_of
+from monitor.store.articles import is_of
 from monitor.store.schema import alert_events, alerts, articles, mentions
 
 Place = tuple[int, str]
@@ -47,17 +48,12 @@ def article_page(
         where.append(articles.c.published_us < to_micros(until))
     if before is not None:
         where.append(_behind(articles, "published_us", before))
-    query = select(articles.c.id, articles.c.revision)
     if company_id is not None:
-        named = select(mentions.c.article_id).where(
-            mentions.c.company_id == company_id,
-            mentions.c.article_id == articles.c.id,
-            mentions.c.revision == articles.c.revision,
-        )
+        named = select(mentions.c.article_id).where(mentions.c.company_id == company_id, is_of())
         where.append(named.exists())
-    query = query.where(*where).order_by(articles.c.published_us.desc(), articles.c.id.desc())
-    keys = [(row.id, row.revision) for row in connection.execute(query.limit(limit))]
-    return stored_articles.get(connection, keys)
+    order = (articles.c.published_us.desc(), articles.c.id.desc())
+    query = select(articles).where(*where).order_by(*order).limit(limit)
+    return items_of(connection, connection.execute(query).mappings().all())
 
 
 def alert_page(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,11 +31,11 @@ from monitor.domain import (
     from_micros,
     to_micros,
 )
-from monitor.store.article_rows import keyed
+from monitor.store.article_rows import naming
 from monitor.store.buckets import with_score
 from monitor.store.database import Store
 from monitor.store.schema import alerts, articles, buckets, evidence, mentions, progress
-from monitor.store.upsert import among
+from monitor.store.upsert import among, among_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,7 +251,8 @@ def items(
     with store.read() as connection:
         if company_id is not None or watched_only:
             keys = _named(connection, limit, company_id)
-            query = query.where(keyed(keys))
+            key = articles.primary_key.columns.values()
+            query = query.where(among_rows(connection, key, keys))
         if topic is not None:
             query = query.where(articles.c.topic == topic)
         query = query.order_by(articles.c.published_us.desc()).limit(limit)
@@ -274,7 +275,7 @@ def _frame(
 
     names: dict[tuple[str, str], list[str]] = {}
     towards: dict[tuple[str, str], tuple[str | None, float | None]] = {}
-    named = select(mentions).where(mentions.c.article_id.in_([row["id"] for row in rows]))
+    named = select(mentions).where(naming(connection, rows))
     for row in connection.execute(named.order_by(mentions.c.field.desc(), mentions.c.start)):
         key = (row.article_id, row.revision)
         names.setdefault(key, []).append(row.company_id)
@@ -370,13 +371,13 @@ def alert_keys(store: Store) -> list[tuple[Dimension, str]]:
         return sorted((Dimension(row.dimension), row.key) for row in connection.execute(query))
 
 
-def _named(connection: Connection, limit: int, company_id: str | None) -> list[tuple[str, str]]:
+def _named(connection: Connection, limit: int, company_id: str | None) -> list[tuple[Any, ...]]:
     """Return keys of the newest articles that name a company, without looking at articles."""
-    query = select(mentions.c.article_id, mentions.c.revision)
+    query = select(mentions.c.published_us, mentions.c.article_id, mentions.c.revision)
     if company_id is not None:
         query = query.where(mentions.c.company_id == company_id)
     query = query.order_by(mentions.c.published_us.desc()).limit(limit * MENTIONS_PER_ITEM)
-    return list({(row.article_id, row.revision): None for row in connection.execute(query)})
+    return list(dict.fromkeys(map(tuple, connection.execute(query))))
 
 
 def _column(name: str) -> ColumnElement[object]:

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Select, delete, exists, func, select
 from monitor.domain import EPOCH, from_micros, to_micros
 from monitor.store import articles as article_store
 from monitor.store import progress, weights, words
+from monitor.store.article_rows import naming
 from monitor.store.database import Store
 from monitor.store.progress import Progress
 from monitor.store.schema import articles, evidence, labels, mentions, seen
-from monitor.store.upsert import insert
+from monitor.store.upsert import among, insert
 
 STAGE, WHAT = "retention", "articles"
 BATCH = 500  # ids, well below what a database takes in one statement
@@ -43,10 +44,13 @@ def expire(store: Store, before: datetime) -> int:
             if ids:
                 known = insert(connection, seen).on_conflict_do_nothing()  # one may be erased
                 connection.execute(known, [{"id": id_} for id_ in ids])
-                connection.execute(delete(mentions).where(mentions.c.article_id.in_(ids)))
-                weights.drop(connection, ids)
+                of_these = among(connection, articles.c.id, ids)
+                places = select(articles.c.published_us, articles.c.id).where(of_these)
+                revisions = connection.execute(places).mappings().all()
+                connection.execute(delete(mentions).where(naming(connection, revisions)))
+                weights.drop(connection, [(at_us, id_) for id_, at_us in past])
                 words.remove(connection, past)
-                connection.execute(delete(articles).where(articles.c.id.in_(ids)))
+                connection.execute(delete(articles).where(of_these))
         deleted += len(ids)
         if len(ids) < BATCH:
             return deleted

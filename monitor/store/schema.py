@@ -9,6 +9,9 @@ and who they are (``people``,
 ``tokens``);
 ``buckets`` and ``publishers`` are derived from it, with ``weights``, and can be rebuilt; so is the index of
 words, which is not here (`monitor.store.words`).
+
+Ids are hashes. So the keys of what grows with every article begin with its time, and what is new stands
+where the last was written; only the index of articles by id is written all over.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ Serial = BigInteger().with_variant(Integer(), "sqlite")
 articles = Table(
     "articles",
     metadata,
+    Column("published_us", BigInteger, primary_key=True),
     Column("id", String(32), primary_key=True),
     Column("revision", String(16), primary_key=True),
     # The revision that counts in buckets: one row of each id has it.
@@ -56,7 +60,6 @@ articles = Table(
     Column("title", Text, nullable=False),
     Column("lead", Text, nullable=False),
     Column("language", String(8), nullable=False),
-    Column("published_us", BigInteger, nullable=False),
     Column("ingested_us", BigInteger, nullable=False),
     Column("classified_us", BigInteger, nullable=False),
     Column("date_status", String(8), nullable=False),
@@ -71,7 +74,7 @@ articles = Table(
     Column("unsure", Text, nullable=False, server_default=text("''")),  # heads, joined by commas
     # Whose companies its mentions are: a number of `watchlists`.
     Column("watchlist", Integer, nullable=False, server_default=text("0")),
-    Index(None, "published_us"),
+    Index(None, "id", "revision", unique=True),
     Index(None, "ingested_us"),
     Index(None, "watchlist", "ingested_us"),
     Index(None, "topic", "published_us"),
@@ -90,7 +93,7 @@ mentions = Table(
     "mentions",
     metadata,
     Column("company_id", Text, primary_key=True),
-    Column("published_us", BigInteger, primary_key=True),
+    Column("published_us", BigInteger, primary_key=True),  # as the article's
     Column("article_id", String(32), primary_key=True),
     Column("revision", String(16), primary_key=True),
     Column("alias", Text, nullable=False),
@@ -100,8 +103,7 @@ mentions = Table(
     Column("sentiment", Text),  # towards the company
     Column("score", Float),
     Column("relevance", String(8)),
-    Index(None, "article_id"),
-    Index(None, "published_us"),
+    Index(None, "published_us", "article_id"),
     sqlite_with_rowid=False,
 )
 
@@ -142,12 +144,12 @@ publishers = Table(
 weights = Table(
     "weights",
     metadata,
+    Column("published_us", BigInteger, primary_key=True),
     Column("article_id", String(32), primary_key=True),
-    Column("report", String(24), nullable=False),  # hash of what copies share, then the UTC day
-    Column("published_us", BigInteger, nullable=False),
+    Column("report", String(24), nullable=False),  # UTC day, then the hash of what copies share
     Column("weight", BigInteger, nullable=False),  # units of 1 / WEIGHT_UNIT
     Column("lists", JSON(none_as_null=True)),  # company: [sector, [group, ...]]
-    Index(None, "report", "published_us"),
+    Index(None, "report"),
     sqlite_with_rowid=False,
 )
 

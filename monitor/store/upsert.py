@@ -11,7 +11,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, any_, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    any_,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 Columns = Mapping[str, Sequence[Any]]
@@ -116,3 +127,22 @@ def among(
         return column == any_(literal(list(values), ARRAY(column.type)))
     each = func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(select(each.c.value))
+
+
+def among_rows(
+    connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[tuple[Any, ...]]
+) -> ColumnElement[bool]:
+    """Return the condition that columns have, together, the values of one of these rows.
+
+    A subquery, because SQLite follows no index for a list of rows.
+    """
+    if connection.dialect.name == "postgresql":
+        # PostgreSQL takes the elements of several arrays in step (its manual, 38.5.9).
+        each = (
+            func.unnest(literal([row[at] for row in rows], ARRAY(column.type)))
+            for at, column in enumerate(columns)
+        )
+        return tuple_(*columns).in_(select(*each))
+    listed = func.json_each(json.dumps(rows)).table_valued("value")
+    values = (func.json_extract(listed.c.value, f"$[{at}]") for at in range(len(columns)))
+    return tuple_(*columns).in_(select(*values))

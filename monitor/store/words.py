@@ -25,6 +25,7 @@ LEAD_CHARS = 600  # of a lead; what decides stands at its beginning
 LEAST_BEGINNING = 3  # letters from which on a word of a question is the beginning of words
 MOST_WORDS = 24  # of a question
 _HASH_BITS = 31
+_BEFORE_ALL_US = -(2**63)
 _RUN = re.compile(r"[^\W_]+")
 _ASKED = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
 
@@ -58,12 +59,13 @@ def fill(connection: Connection) -> None:
     connection.execute(text(f"DELETE FROM {TABLE}"))
     stored = text(
         "SELECT id, published_us, title, lead FROM articles "
-        "WHERE current AND id > :after ORDER BY id LIMIT :size"
+        "WHERE current AND (published_us, id) > (:after_us, :after) "
+        "ORDER BY published_us, id LIMIT :size"
     )
-    after = ""
-    while rows := connection.execute(stored, {"after": after, "size": CHUNK}).all():
+    place = {"after_us": _BEFORE_ALL_US, "after": ""}
+    while rows := connection.execute(stored, {**place, "size": CHUNK}).all():
         put(connection, [(row.id, row.published_us, row.title, row.lead) for row in rows])
-        after = rows[-1].id
+        place = {"after_us": rows[-1].published_us, "after": rows[-1].id}
 
 
 def add(connection: Connection, items: Iterable[ClassifiedArticle]) -> None:

@@ -3,7 +3,7 @@
 The aggregate stage stores one day of made-up news of some hundred companies, and some alerts are opened.
 Every further day is a copy of its rows in the database, so many days earlier: articles, mentions, weights,
 the index of words, publishers, and the buckets that retention would have kept. So counts and sums are what
-the pipeline would have written. The ids of a copied day stand together, which those of news do not.
+the pipeline would have written.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _copy(table: str, back: int) -> str:
     """Return the statement that copies a table's day, so many days back."""
     day = f"{TODAY - timedelta(days=back):%Y%m%d}"
     changed = {
-        "report": f"substr(report, 1, 16) || '{day}'",
+        "report": f"'{day}' || substr(report, 9)",
         **{name: _id(name, back) for name in ("id", "article_id")},
         **{
             name: f"{name} - {back * DAY_US}"
@@ -157,8 +157,8 @@ def _copy(table: str, back: int) -> str:
 
 
 def _id(column: str, back: int) -> str:
-    """Ids of a day begin alike, and days are spread over all ids as hashes would be."""
-    return f"'{back * 0x9E3779B1 % 2**24:06x}' || substr({column}, 1, 26)"
+    """A day's ids are spread over all ids, as hashes are."""
+    return f"substr({column}, 1, 26) || '{back:06x}'"
 
 
 def _indices(execute: Execute, sqlite: bool, tables: Sequence[str]) -> dict[str, str]:

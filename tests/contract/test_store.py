@@ -185,15 +185,21 @@ def test_items_of_a_company_are_those_that_count(store: Store) -> None:
     assert sorted(topic["title"]) == ["A", "B", "C", "D", "E2"]
 
 
-def test_chunks_give_every_revision_once_in_order_of_id(store: Store) -> None:
-    items = [classified(str(i), f"Title {j}") for i in range(7) for j in range(2)]
+def test_chunks_give_every_revision_once_in_order_of_time(store: Store) -> None:
+    items = [
+        classified(str(i), f"Title {j}", published_at=T0 - i // 2 * MINUTE)
+        for i in range(7)
+        for j in range(2)
+    ]
     put(store, *items)
 
     with store.read() as connection:
         chunks = list(articles.chunks(connection, 4))
 
-    keys = [(item.article.id, item.article.revision) for chunk in chunks for item, _ in chunk]
-    assert keys == sorted((item.article.id, item.article.revision) for item in items)
+    def key(item: ClassifiedArticle) -> tuple[datetime, str, str]:
+        return item.article.published_at, item.article.id, item.article.revision
+
+    assert [key(item) for chunk in chunks for item, _ in chunk] == sorted(map(key, items))
     assert sum(flag for chunk in chunks for _, flag in chunk) == 7
     assert [len(chunk) for chunk in chunks] == [4, 4, 4, 2]
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -16,12 +17,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from monitor.domain import from_micros
 from monitor.errors import ConfigError
 from monitor.store import Store, words
 from monitor.store.database import parse_url
 from monitor.store.migrate import alembic_config, upgrade
 from monitor.store.revise import revise
 from monitor.store.schema import metadata
+from monitor.store.weights import of_text
 
 
 @pytest.fixture
@@ -83,6 +86,67 @@ def test_every_migration_can_be_undone(engine: Engine) -> None:
     assert tables(engine) == set(metadata.tables)
 
 
+def test_keys_by_time_keep_every_row_and_turn_reports_around(engine: Engine) -> None:
+    hash_, day_us = "0123456789abcdef", 86_400_000_000
+    upgrade(engine, "0022")
+    filling = (
+        "INSERT INTO articles VALUES (:id, :revision, :current, 's', 'p', NULL, 'Profit falls', '', "
+        "'en', :at, :at, :at, 'ok', 'Earnings', 0.9, 'negative', 0.8, -0.5, '[]', 'm', 'b', "
+        "'topic', 3, 'Ann')",
+        "INSERT INTO mentions VALUES ('acme', :at, :id, :revision, 'Acme', 'title', 0, 4, "
+        "'negative', -0.5, 'title')",
+    )
+    weighing = (
+        'INSERT INTO weights VALUES (:id, :report, :at, 1000, \'{"acme": [null, ["book"]]}\')'
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "id": f"{id_:032x}",
+            "revision": f"{n:016x}",
+            "current": bool(n),
+            "at": id_ % 3 * day_us + n,
+        }
+        for id_ in range(7)
+        for n in range(2)
+    ]
+    with engine.begin() as connection:
+        for statement in filling:
+            connection.execute(text(statement), rows)
+        reports = [row | {"report": f"{hash_}1970010{row['at'] // day_us + 1}"} for row in rows]
+        connection.execute(text(weighing), [row for row in reports if row["current"]])
+    tables_ = ("articles", "mentions", "weights")
+
+    def stored() -> dict[str, list[dict[str, Any]]]:
+        with engine.connect() as connection:
+            found = {
+                name: [
+                    dict(r) for r in connection.execute(text(f"SELECT * FROM {name}")).mappings()
+                ]
+                for name in tables_
+            }
+        return {
+            name: sorted(found[name], key=lambda row: str(sorted(row.items()))) for name in found
+        }
+
+    before = stored()
+    upgrade(engine)
+    after = stored()
+    assert [len(after[name]) for name in tables_] == [14, 14, 7]
+    assert [after[name] for name in tables_[:2]] == [before[name] for name in tables_[:2]]
+    assert {row["article_id"]: row["report"] for row in after["weights"]} == {
+        row["id"]: f"1970010{row['at'] // day_us + 1}{hash_}" for row in rows if row["current"]
+    }
+    with engine.connect() as connection:
+        earlier = of_text(connection, hash_, from_micros(2 * day_us))
+    assert earlier == [f"{id_:032x}" for id_ in (0, 3, 6, 1, 4)]
+
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0022")
+    assert stored() == before
+
+
 def test_upgrading_twice_changes_nothing(store_url: str) -> None:
     Store(store_url).close()
     Store(store_url).close()
@@ -110,11 +174,11 @@ def test_revise_writes_a_migration_only_for_a_change(tmp_path: Path) -> None:
     assert revise("nothing", config) is None
 
     for script in (folder / "versions").glob("0*.py"):
-        without = re.sub(r".*ix_mentions_article_id.*\n", "        pass\n", script.read_text())
+        without = re.sub(r".*ix_alert_events_alert_id.*\n", "        pass\n", script.read_text())
         script.write_text(without)
     config = alembic_config()
     config.set_main_option("script_location", str(folder))
     path = revise("an index", config)
     assert path is not None
     assert path.name.endswith("_an_index.py")
-    assert "ix_mentions_article_id" in path.read_text()
+    assert "ix_alert_events_alert_id" in path.read_text()

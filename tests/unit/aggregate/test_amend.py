@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from monitor.aggregate.digest import digest
 from monitor.aggregate.stage import count
 from monitor.aggregate.weights import Scale
-from monitor.domain import ClassifiedArticle, Mention, Relevance
+from monitor.domain import ClassifiedArticle, Mention, Relevance, to_micros
 from monitor.store import Store, amend, articles, weights
 from monitor.store.schema import publishers
 from tests.support.make import T0, classified
@@ -74,7 +74,8 @@ def store_of(path: Path, items: Sequence[ClassifiedArticle], batch: int) -> tupl
         assert found.buckets_match
         with store.read() as connection:
             rows = connection.execute(publishers.select().order_by(*publishers.primary_key)).all()
-            held = weights.of(connection, [item.article.id for item in ARTICLES])
+            places = [(to_micros(i.article.published_at), i.article.id) for i in ARTICLES]
+            held = weights.of(connection, places)
             stored = [item for chunk in articles.chunks(connection, 100) for item in chunk]
         return found, rows, held, stored
     finally:

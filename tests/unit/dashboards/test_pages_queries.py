@@ -230,7 +230,9 @@ def test_no_query_reads_or_sorts_a_large_table_whole(store: Store, name: str) ->
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             steps = [str(row[3]) for row in plan]
             sorts = any(step.startswith("USE TEMP B-TREE") for step in steps)
-            for step in steps:
+            # The first step of what is ordered and sorted nowhere walks a table by its own key.
+            by_key = "ORDER BY" in statement and "LIMIT" in statement
+            for at, step in enumerate(steps):
                 words = step.split()
                 if words[0] != "SCAN" or words[1] in WHOLE or "CONSTANT" in words:
                     continue
@@ -239,6 +241,6 @@ def test_no_query_reads_or_sorts_a_large_table_whole(store: Store, name: str) ->
                 if words[-1].endswith(MATCH):
                     continue
                 # Walking an index in order until the limit is reached is no reading whole.
-                if "USING" not in words or sorts:
+                if not ("USING" in words or (by_key and at == 0)) or sorts:
                     whole.append(f"{steps}: {' '.join(statement.split())[:400]}")
     assert whole == []
