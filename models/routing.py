@@ -69,11 +69,6 @@ class Router:
         """ISO 639-1 codes that are read."""
         return frozenset(code for c in self.classifiers for code in c.bundle.languages)
 
-    @property
-    def reads_targets(self) -> bool:
-        """Whether any of the bundles can be asked about one company of a text."""
-        return any(classifier.reads_targets for classifier in self.classifiers)
-
     def predict(
         self, texts: Sequence[str], languages: Sequence[str | None] | None = None
     ) -> list[Prediction]:

@@ -117,11 +117,11 @@ class ClassifyStage:
         found = [self.resolver.resolve(article.title, article.lead) for article in articles]
         with self.metrics.inference.time():
             languages = [_language(article) for article in articles]
-            asked = _asked(found) if router.reads_targets else []
+            asked = _asked(found)
             predictions, answers = router.predict_with_targets(
                 texts, languages, [(number, names) for number, _, names in asked]
             )
-            named, doubts = _with(found, asked, answers)
+            named, doubts = _told(found, asked, answers)
         now = self.wall.now()
         return [
             self._classified(router, article, prediction, mentions, doubt, now)
@@ -137,14 +137,12 @@ class ClassifyStage:
             return Effects()
         found = [self.resolver.resolve(i.article.title, i.article.lead) for i in items]
         asked = [each for each in _asked(found) if _is_read(items[each[0]])]
-        if not self.router.reads_targets:
-            asked = []
         answers = self.router.predict_targets(
             [model_input(items[n].article.title, items[n].article.lead) for n, _, _ in asked],
             [names for _, _, names in asked],
             [_language(items[n].article) for n, _, _ in asked],
         )
-        named, doubts = _with(found, asked, answers)
+        named, doubts = _told(found, asked, answers)
         messages = []
         for item, mentions, doubt in zip(items, named, doubts, strict=True):
             unsure = {head for head in item.unsure if head != TARGET} | doubt
@@ -240,7 +238,7 @@ def _asked(found: Sequence[tuple[Mention, ...]]) -> list[Asked]:
     ]
 
 
-def _with(
+def _told(
     found: Sequence[tuple[Mention, ...]], asked: Sequence[Asked], answers: Sequence[Prediction]
 ) -> tuple[Sequence[tuple[Mention, ...]], Sequence[frozenset[str]]]:
     """Return the mentions of each text with what the model says of them, and the heads that are unsure."""

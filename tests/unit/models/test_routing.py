@@ -95,7 +95,6 @@ def test_two_bundles_for_one_language_are_refused(
 
 
 def test_a_bundle_without_a_target_head_reads_no_company(router: Router) -> None:
-    assert not router.reads_targets
     assert router.predict_targets(["bank falls"], [["bank"]], ["fr"]) == [Prediction()]
     with pytest.raises(ValueError, match="2 texts but 1 languages"):
         router.predict(["bank falls", "deal"], ["en"])
@@ -108,7 +107,6 @@ def test_the_company_is_asked_about_in_the_bundle_of_the_texts_language(
     both = Router(
         [Classifier.load(None, "openvino", 1), Classifier.load(folders[1], "openvino", 1)]
     )
-    assert both.reads_targets
     assert both.languages == {"en", "de", "fr"}
     text = "Acme wins suit against Beta"
     won, foreign, lost = both.predict_targets(
