@@ -150,6 +150,8 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor.execute("PRAGMA cache_size=-16384")
         cursor.execute("PRAGMA mmap_size=268435456")
         cursor.execute("PRAGMA temp_store=MEMORY")
+        # Pages written again and again meanwhile go to the file once: 64 MB of log instead of 4.
+        cursor.execute("PRAGMA wal_autocheckpoint=16000")
         cursor.close()
 
     @event.listens_for(engine, "begin")
