@@ -120,12 +120,12 @@ def _weighted(weight: int, units: int | None) -> tuple[int, int, int]:
 def bucket_rows(given: Iterable[Contribution]) -> BucketRows:
     """Sum contributions into buckets of every grain."""
     rows: BucketRows = {}
-    fine = [((dimension, key, at_us), sums) for dimension, key, at_us, _, sums in given]
+    fine = [((dimension, at_us, key), sums) for dimension, key, at_us, _, sums in given]
     for grain in Grain:
         width_us = grain.seconds * 1_000_000
-        coarse: dict[tuple[str, str, int], list[int]] = {}
-        for (dimension, key, at_us), sums in fine:
-            place = (dimension, key, at_us // width_us * width_us)
+        coarse: dict[tuple[str, int, str], list[int]] = {}
+        for (dimension, at_us, key), sums in fine:
+            place = (dimension, at_us // width_us * width_us, key)
             held = coarse.get(place)
             if held is None:
                 coarse[place] = list(sums)
@@ -141,8 +141,8 @@ def bucket_rows(given: Iterable[Contribution]) -> BucketRows:
 def publisher_rows(given: Iterable[Contribution]) -> PublisherRows:
     """Count contributions per publisher."""
     hour_us = Grain.HOUR.seconds * 1_000_000
-    counted: Counter[tuple[str, str, int, str]] = Counter()
+    counted: Counter[tuple[int, str, str, str]] = Counter()
     for dimension, key, at_us, publisher, (items, *_) in given:
         if items:  # weight that moves is no item
-            counted[dimension, key, at_us // hour_us * hour_us, publisher] += items
+            counted[at_us // hour_us * hour_us, dimension, key, publisher] += items
     return {place: (items,) for place, items in counted.items()}

@@ -20,8 +20,8 @@ from monitor.store import Connection, Store, articles, buckets, retention, weigh
 from monitor.store.buckets import SUMS, Sums
 
 CHUNK = 5_000
-KEYS = ("grain", "dimension", "key", "start_us")
-PUBLISHER_KEYS = ("dimension", "key", "hour_us", "publisher")
+KEYS = ("grain", "dimension", "start_us", "key")
+PUBLISHER_KEYS = ("hour_us", "dimension", "key", "publisher")
 PUBLISHERS = "publishers"
 
 

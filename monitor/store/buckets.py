@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, select
 
 from monitor.domain import Dimension, Grain, from_micros, to_micros
 from monitor.store.database import Store
 from monitor.store.schema import SCORE_UNIT, buckets, publishers
-from monitor.store.upsert import insert_rows
+from monitor.store.upsert import among, insert_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 WEIGHTED = ("weight", "weighted_sum", "weighted_squares")
 SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares", *WEIGHTED)
 Sums = tuple[int, ...]
-BucketRows = dict[tuple[str, str, str, int], Sums]  # grain, dimension, key, start_us: `SUMS`
-PublisherRows = dict[tuple[str, str, int, str], Sums]  # dimension, key, hour_us, publisher: items
+BucketRows = dict[tuple[str, str, int, str], Sums]  # grain, dimension, start_us, key: `SUMS`
+PublisherRows = dict[tuple[int, str, str, str], Sums]  # hour_us, dimension, key, publisher: items
+# Buckets are kept by time. Of one key they are looked up one by one; up to so many, then all are read.
+_MOST_LOOKED_UP = 20_000
 
 
 def add(connection: Connection, rows: BucketRows) -> None:
@@ -56,15 +58,9 @@ def series(
     import pandas as pd
 
     first = pd.Timestamp(start).floor(_FREQUENCY[grain])
-    where = and_(
-        buckets.c.grain == grain.value,
-        buckets.c.dimension == dimension.value,
-        buckets.c.key == key,
-        buckets.c.start_us >= to_micros(first.to_pydatetime()),
-        buckets.c.start_us < to_micros(end),
-    )
+    first_us, end_us = to_micros(first.to_pydatetime()), to_micros(end)
     with store.read() as connection:
-        found = read(connection, where)
+        found = between(connection, grain, first_us, end_us, [dimension], key)
     weighted = ["weight", "weighted_sum"]
     frame = with_score(found).assign(**{name: found[name] for name in weighted})
     frame = frame.drop(columns=["grain", "dimension", "key"])
@@ -99,14 +95,30 @@ def between(
 ) -> pd.DataFrame:
     """Return the raw rows (all columns) of a grain in ``[start_us, end_us)``; ``None`` is all."""
     where = [buckets.c.grain == grain.value]
+    where.append(buckets.c.dimension.in_([dimension.value for dimension in dimensions]))
     if start_us is not None:
         where.append(buckets.c.start_us >= start_us)
     if end_us is not None:
         where.append(buckets.c.start_us < end_us)
-    where.append(buckets.c.dimension.in_([dimension.value for dimension in dimensions]))
     if key is not None:
         where.append(buckets.c.key == key)
+        if start_us is not None and end_us is not None:
+            where.append(at_starts(connection, grain, start_us, end_us))
     return read(connection, and_(*where))
+
+
+def at_starts(
+    connection: Connection, grain: Grain, start_us: int, end_us: int
+) -> ColumnElement[bool]:
+    """Return the condition that a bucket starts in ``[start_us, end_us)``, to be looked up one by one.
+
+    For few keys at each time; those of all keys are found faster as a range.
+    """
+    width_us = grain.seconds * 1_000_000
+    starts = range(-(-start_us // width_us) * width_us, end_us, width_us)
+    if len(starts) > _MOST_LOOKED_UP:
+        return and_(buckets.c.start_us >= start_us, buckets.c.start_us < end_us)
+    return among(connection, buckets.c.start_us, starts)
 
 
 def read(connection: Connection, where: object) -> pd.DataFrame:
@@ -141,11 +153,11 @@ def publisher_count(
 ) -> int:
     """Return how many different publishers wrote on a key in ``[start_us, end_us)``, by whole hours."""
     hour_us = Grain.HOUR.seconds * 1_000_000
+    hours = range(start_us // hour_us * hour_us, end_us, hour_us)
     query = select(func.count(func.distinct(publishers.c.publisher))).where(
+        among(connection, publishers.c.hour_us, hours),
         publishers.c.dimension == dimension.value,
         publishers.c.key == key,
-        publishers.c.hour_us >= start_us // hour_us * hour_us,
-        publishers.c.hour_us < end_us,
     )
     return int(connection.execute(query).scalar_one())
 
@@ -185,7 +197,11 @@ def earliest(connection: Connection, grain: Grain) -> int | None:
 
 def expire(connection: Connection, grain: Grain, before: datetime) -> int:
     """Delete buckets of a grain that start before a time; return how many. Coarser grains stay."""
-    where = and_(buckets.c.grain == grain.value, buckets.c.start_us < to_micros(before))
+    where = and_(
+        buckets.c.grain == grain.value,
+        buckets.c.dimension.in_([dimension.value for dimension in Dimension]),  # as the key begins
+        buckets.c.start_us < to_micros(before),
+    )
     return connection.execute(delete(buckets).where(where)).rowcount
 
 

@@ -150,7 +150,7 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor.execute("PRAGMA cache_size=-16384")
         cursor.execute("PRAGMA mmap_size=268435456")
         cursor.execute("PRAGMA temp_store=MEMORY")
-        # Pages written again and again meanwhile go to the file once: 64 MB of log instead of 4.
+        # Pages written again and again meanwhile go to the file once: 128 MB of log instead of 4.
         cursor.execute("PRAGMA wal_autocheckpoint=16000")
         cursor.close()
 

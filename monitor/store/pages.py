@@ -32,7 +32,7 @@ from monitor.domain import (
     to_micros,
 )
 from monitor.store.article_rows import naming
-from monitor.store.buckets import with_score
+from monitor.store.buckets import at_starts, with_score
 from monitor.store.database import Store
 from monitor.store.schema import alerts, articles, buckets, evidence, mentions, progress
 from monitor.store.upsert import among, among_rows
@@ -166,6 +166,9 @@ def totals(
             )
     names = ["key", *(column.name for column in sums)]
     with store.read() as connection:
+        if of_company is not None:
+            span = at_starts(connection, grain, to_micros(start), to_micros(end))
+            query = query.where(span)
         if keys is not None:
             query = query.where(among(connection, buckets.c.key, keys))
         rows = [tuple(row) for row in connection.execute(query)]

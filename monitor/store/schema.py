@@ -112,8 +112,8 @@ buckets = Table(
     metadata,
     Column("grain", String(8), primary_key=True),
     Column("dimension", String(16), primary_key=True),
-    Column("key", Text, primary_key=True),
     Column("start_us", BigInteger, primary_key=True),
+    Column("key", Text, primary_key=True),
     Column("items", BigInteger, nullable=False),
     Column("positive", BigInteger, nullable=False),
     Column("neutral", BigInteger, nullable=False),
@@ -124,16 +124,15 @@ buckets = Table(
     Column("weight", BigInteger, nullable=False, server_default=text("0")),  # 1 / WEIGHT_UNIT
     Column("weighted_sum", BigInteger, nullable=False, server_default=text("0")),
     Column("weighted_squares", BigInteger, nullable=False, server_default=text("0")),
-    Index(None, "grain", "dimension", "start_us"),
     sqlite_with_rowid=False,
 )
 
 publishers = Table(
     "publishers",
     metadata,
+    Column("hour_us", BigInteger, primary_key=True),
     Column("dimension", String(16), primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("hour_us", BigInteger, primary_key=True),
     Column("publisher", Text, primary_key=True),
     Column("items", BigInteger, nullable=False),
     sqlite_with_rowid=False,

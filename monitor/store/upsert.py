@@ -120,9 +120,9 @@ def by_column(rows: Sequence[Mapping[str, Any]]) -> Columns:
 
 
 def among(
-    connection: Connection, column: Column[Any], values: Sequence[str]
+    connection: Connection, column: Column[Any], values: Sequence[str] | Sequence[int]
 ) -> ColumnElement[bool]:
-    """Return the condition that a column of text has one of these values: one parameter, however many."""
+    """Return the condition that a column has one of these values: one parameter, however many."""
     if connection.dialect.name == "postgresql":
         return column == any_(literal(list(values), ARRAY(column.type)))
     each = func.json_each(json.dumps(list(values))).table_valued("value")

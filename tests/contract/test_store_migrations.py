@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,6 +146,54 @@ def test_keys_by_time_keep_every_row_and_turn_reports_around(engine: Engine) -> 
         config.attributes["connection"] = connection
         command.downgrade(config, "0022")
     assert stored() == before
+
+
+def test_buckets_by_time_are_the_same_rows(engine: Engine) -> None:
+    upgrade(engine, "0023")
+    hour_us = 3_600_000_000
+    rows = [
+        {"key": key, "at": at * hour_us, "n": at + 1} for key in ("b", "a") for at in (7, 2, 5, 3)
+    ]
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO buckets VALUES ('hour', 'topic', :key, :at, :n, 1, 0, 0, 9, 8, 7, 6, 5)"
+            ),
+            rows,
+        )
+        for publisher in ("p", "q"):
+            insert = f"INSERT INTO publishers VALUES ('topic', :key, :at, '{publisher}', :n)"
+            connection.execute(text(insert), rows)
+
+    def stored() -> list[list[dict[str, Any]]]:
+        with engine.connect() as connection:
+            found = [
+                [dict(row) for row in connection.execute(text(f"SELECT * FROM {name}")).mappings()]
+                for name in ("buckets", "publishers")
+            ]
+        return [sorted(each, key=lambda row: str(sorted(row.items()))) for each in found]
+
+    before = stored()
+    upgrade(engine)
+    assert [len(each) for each in stored()] == [8, 16]
+    assert stored() == before
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0023")
+    assert stored() == before
+
+
+def test_publishers_are_copied_in_parts_that_hold_every_hour_once() -> None:
+    found = ScriptDirectory.from_config(alembic_config()).get_revision("0024")
+    assert found is not None
+    parts = list(found.module.parts_of([(1, 4), (2, 3), (5, 9), (6, 1), (7, 1)], 8))
+    assert len(parts) == 3
+    with sqlite3.connect(":memory:") as file:
+        file.execute("CREATE TABLE old (hour_us, dimension, key, publisher)")
+        file.executemany("INSERT INTO old (hour_us) VALUES (?)", [(7,), (2,), (1,), (6,), (5,)])
+        hours = [[row[0] for row in file.execute(f"SELECT * FROM old {part}")] for part in parts]
+    assert hours == [[1, 2], [5], [6, 7]]
 
 
 def test_upgrading_twice_changes_nothing(store_url: str) -> None:

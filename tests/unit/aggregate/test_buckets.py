@@ -136,7 +136,7 @@ def test_order_batching_and_redelivery_change_nothing(
 @given(news)
 def test_buckets_are_what_a_plain_count_gives(found: list[ClassifiedArticle]) -> None:
     rows = bucket_rows(contributions(found))
-    counted: dict[tuple[str, str, str, int], Counter[str]] = defaultdict(Counter)
+    counted: dict[tuple[str, str, int, str], Counter[str]] = defaultdict(Counter)
     for item in found:
         if not item.article.date_status.believable:
             continue
@@ -148,7 +148,7 @@ def test_buckets_are_what_a_plain_count_gives(found: list[ClassifiedArticle]) ->
         for grain, width_s in (("minute", 60), ("hour", 3600), ("day", 86400)):
             start_us = to_micros(item.article.published_at) // (width_s * 10**6) * width_s * 10**6
             for dimension, key in keys:
-                tally = counted[grain, dimension, key, start_us]
+                tally = counted[grain, dimension, start_us, key]
                 tally["items"] += 1
                 tally[item.sentiment or "unread"] += 1
                 tally["score_sum"] += round((item.score or 0) * SCORE_UNIT)
