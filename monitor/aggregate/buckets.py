@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 
 from monitor.aggregate.weights import Lists, Moved
 from monitor.domain import ClassifiedArticle, Dimension, Grain, to_micros
-from monitor.store.buckets import BucketRows, PublisherRows, Sums
+from monitor.store.buckets import SUMS, WEIGHTED, BucketRows, PublisherRows, Sums
 from monitor.store.schema import SCORE_UNIT
 
 MARKET_KEY = "all"
+_NOTHING = (0,) * (len(SUMS) - len(WEIGHTED))
 Contribution = tuple[str, str, int, str, Sums]  # dimension, key, published_us, publisher
 Mood = tuple[str | None, int | None]  # sentiment, and score in units of 1 / SCORE_UNIT
 
@@ -48,13 +49,13 @@ def contributions(
             held = weighed.pop((sign, article.id, article.revision), None)
             weight = sign * held[1].weight if held else 0
             rows += [
-                (dimension, key, published_us, publisher, _sums(sign, weight, *mood))
+                (dimension.value, key, published_us, publisher, _sums(sign, weight, *mood))
                 for dimension, key, mood in sides(item, lists)
             ]
     for (sign, *_), (item, held_by) in weighed.items():
         place = (held_by.published_us, item.article.publisher)
         rows += [
-            (dimension, key, *place, (0, 0, 0, 0, 0, 0, *_weighted(sign * held_by.weight, units)))
+            (dimension.value, key, *place, (*_NOTHING, *_weighted(sign * held_by.weight, units)))
             for dimension, key, (_, units) in sides(item, held_by.lists)
             if units is not None
         ]

@@ -7,12 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.aggregate.buckets import (
-    Contribution,
-    bucket_rows,
-    contributions,
-    publisher_rows,
-)
+from monitor.aggregate.buckets import Contribution, bucket_rows, contributions, publisher_rows
 from monitor.aggregate.weights import Scale, move
 from monitor.domain import ClassifiedArticle
 from monitor.metrics import Metrics

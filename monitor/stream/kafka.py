@@ -47,9 +47,8 @@ class KafkaBroker:
         self._settings = settings
         self._lock = threading.Lock()
         self._admin: Any = opened(settings, KafkaAdminClient)
-        self._known: dict[
-            str, tuple[float, list[TopicPartition]]
-        ] = {}  # and when they were asked for
+        # The partitions of each topic, and when they were asked for.
+        self._known: dict[str, tuple[float, list[TopicPartition]]] = {}
 
     def create(self, streams: Mapping[str, int]) -> None:
         if streams:

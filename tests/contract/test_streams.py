@@ -337,6 +337,21 @@ def test_a_commit_of_a_partition_never_assigned_is_left_out(bench: Bench) -> Non
     assert bench.broker.lag("g", "t")[0].committed == 0
 
 
+def test_lags_of_several_groups_are_those_of_each(bench: Bench) -> None:
+    bench.broker.create({"s": 2, "t": 1})
+    bench.write("s", numbered(20))
+    bench.write("t", numbered(5))
+    reader = bench.reader("g", "s")
+    reader.commit(nexts(read(reader, 20)))
+    reads = {"g": "s", "h": "t"}
+    found = bench.broker.lags(reads)
+    assert found == {group: bench.broker.lag(group, stream) for group, stream in reads.items()}
+    assert {group: sum(lag.records for lag in lags.values()) for group, lags in found.items()} == {
+        "g": 0,
+        "h": 5,
+    }
+
+
 def test_paused_partitions_give_nothing_and_stay(settings: Settings) -> None:
     bench = Bench(dataclasses.replace(settings, max_poll_interval_s=2.0))
     try:
