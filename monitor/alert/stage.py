@@ -11,6 +11,7 @@ passed, and writes alerts, evidence and events in one transaction. What is looke
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -58,6 +59,7 @@ PARTS_BEFORE = timedelta(days=8)
 GRACE = timedelta(minutes=5)  # what is published so close together may be decided in any order
 UNDOING = ("denied", "revoked")
 IDLE_S = 0.25
+ASKED_EVERY_S = 1.0
 
 
 class AlertStage:
@@ -101,6 +103,7 @@ class AlertStage:
         self._mark: Watermark | None = (
             None  # what was found last, and how far collecting was before
         )
+        self._asked_s = 0.0
         self._collected: Mapping[tuple[str, int], Progress] = {}
 
     @property
@@ -123,12 +126,15 @@ class AlertStage:
         with self.store.read() as connection:
             relay = self._relay(connection)
             collected = progress.load(connection, COLLECT)
+            state = progress.load(connection, STAGE).get((ALERTS, 0))
+            waits = bool(alerts.waiting_signals(connection, None, 1))
         if relay.after is not None:
             return relay  # people wait for it, and what is to be decided next does not depend on it
+        if not waits and self._nothing_can_be_due(collected, state):
+            return Effects(idle_s=IDLE_S)
         mark = self._watermark(collected)
         with self.store.read() as connection:
             waiting = alerts.waiting_signals(connection, self._horizon(mark), SIGNALS_PER_TURN)
-            state = progress.load(connection, STAGE).get((ALERTS, 0))
         if not (mark and mark.replay):
             self.book.refresh()
         ready = self._ready(waiting, mark)
@@ -167,11 +173,25 @@ class AlertStage:
         self._held_at = now if held else EPOCH
         return held
 
+    def _nothing_can_be_due(
+        self, collected: Mapping[tuple[str, int], Progress], state: Progress | None
+    ) -> bool:
+        """Say whether time has made nothing due, wherever the watermark is: it is never ahead of collecting.
+
+        It is asked for every second all the same, for those who watch how far the pipeline is.
+        """
+        recently = time.monotonic() - self._asked_s <= ASKED_EVERY_S
+        if not (recently and collected and self._mark and state):
+            return False
+        ahead = replace(self._mark, at=min(each.through_at for each in collected.values()))
+        return whole_minute(ahead.at) <= state.through_at and self._silence_until(ahead) is None
+
     def _watermark(self, collected: Mapping[tuple[str, int], Progress]) -> Watermark | None:
         """Return how far aggregating is; streams are asked only when something may have moved."""
         still = self._mark is not None and not any(self._mark.lags.values())
         if still and collected == self._collected:
             return self._mark
+        self._asked_s = time.monotonic()
         mark = self._mark = watermark(self.store, self.broker, collected)
         self._collected = collected
         if mark is not None:

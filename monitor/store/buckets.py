@@ -21,7 +21,7 @@ SUMS = ("items", "positive", "neutral", "negative", "score_sum", "score_squares"
 Sums = tuple[int, ...]
 BucketRows = dict[tuple[str, str, int, str], Sums]  # grain, dimension, start_us, key: `SUMS`
 PublisherRows = dict[tuple[int, str, str, str], Sums]  # hour_us, dimension, key, publisher: items
-# Buckets are kept by time. Of one key they are looked up one by one; up to so many, then all are read.
+# SQLite keeps buckets by time. Of one key they are looked up one by one; up to so many, then all are read.
 _MOST_LOOKED_UP = 20_000
 
 
@@ -110,13 +110,13 @@ def between(
 def at_starts(
     connection: Connection, grain: Grain, start_us: int, end_us: int
 ) -> ColumnElement[bool]:
-    """Return the condition that a bucket starts in ``[start_us, end_us)``, to be looked up one by one.
+    """Return the condition that a bucket of a few keys starts in ``[start_us, end_us)``.
 
-    For few keys at each time; those of all keys are found faster as a range.
+    In SQLite they are looked up one by one; those of all keys are found faster as a range.
     """
     width_us = grain.seconds * 1_000_000
     starts = range(-(-start_us // width_us) * width_us, end_us, width_us)
-    if len(starts) > _MOST_LOOKED_UP:
+    if connection.dialect.name == "postgresql" or len(starts) > _MOST_LOOKED_UP:
         return and_(buckets.c.start_us >= start_us, buckets.c.start_us < end_us)
     return among(connection, buckets.c.start_us, starts)
 

@@ -107,6 +107,9 @@ mentions = Table(
     sqlite_with_rowid=False,
 )
 
+# In PostgreSQL, which keeps rows in no order, the key begins with grain, dimension and key, and there is an
+# index by time (`OTHER_INDEX`).
+OTHER_INDEX = "ix_buckets_grain_dimension_start_us"
 buckets = Table(
     "buckets",
     metadata,

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from monitor.domain import ClassifiedArticle, digest, to_micros
 from monitor.entities.fold import fold, is_unspaced
+from monitor.store.schema import OTHER_INDEX
 
 TABLE = "item_words"
 CHUNK = 5_000  # articles indexed at a time
@@ -145,8 +146,11 @@ def find(connection: Connection, question: str, limit: int, *, any_word: bool = 
 
 
 def is_schema(name: str | None, kind: str, _parents: object = None) -> bool:
-    """Say whether Alembic is to compare something: this index and its parts are not in the metadata."""
-    return kind != "table" or not (name or "").startswith(TABLE)
+    """Say whether Alembic is to compare something: this index and its parts are not in the metadata.
+
+    Nor is an index that one of the databases has.
+    """
+    return name != OTHER_INDEX and (kind != "table" or not (name or "").startswith(TABLE))
 
 
 Term = tuple[tuple[str, ...], bool]

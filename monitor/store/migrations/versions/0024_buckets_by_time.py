@@ -1,6 +1,7 @@
 """Buckets and publishers by time, so that what is new is written where the last was.
 
-On SQLite both are copied: the file needs room for both copies, which it keeps for later rows.
+On SQLite both are copied: the file needs room for both copies, which it keeps for later rows. PostgreSQL
+keeps rows in no order, and has an index of buckets by time beside their key: they stay as they are there.
 
 Revision ID: 0024
 Revises: 0023
@@ -34,10 +35,7 @@ def upgrade() -> None:
         hours = [(row[0], row[1]) for row in op.get_bind().execute(sa.text(counted))]
         _copy("publishers", _publishers(), key, list(parts_of(hours, _SORTED_AT_ONCE)))
         return
-    op.execute("SET LOCAL statement_timeout = 0")
-    _change_key("buckets", ["grain", "dimension", "start_us", "key"])
-    op.drop_index(_INDEX, table_name="buckets")
-    _change_key("publishers", ["hour_us", "dimension", "key", "publisher"])
+    _change_publishers_key(["hour_us", "dimension", "key", "publisher"])
 
 
 def downgrade() -> None:
@@ -46,20 +44,19 @@ def downgrade() -> None:
         _copy("buckets", _buckets(), key, ['ORDER BY grain, dimension, "key", start_us'])
         key = ("dimension", "key", "hour_us", "publisher")
         _copy("publishers", _publishers(), key, ['ORDER BY dimension, "key", hour_us, publisher'])
-    else:
-        op.execute("SET LOCAL statement_timeout = 0")
-        _change_key("buckets", ["grain", "dimension", "key", "start_us"])
-        _change_key("publishers", ["dimension", "key", "hour_us", "publisher"])
-    op.create_index(_INDEX, "buckets", _INDEXED)
+        op.create_index(_INDEX, "buckets", _INDEXED)
+        return
+    _change_publishers_key(["dimension", "key", "hour_us", "publisher"])
 
 
 def _is_sqlite() -> bool:
     return op.get_bind().dialect.name == "sqlite"
 
 
-def _change_key(table: str, key: list[str]) -> None:
-    op.drop_constraint(f"pk_{table}", table, type_="primary")
-    op.create_primary_key(f"pk_{table}", table, key)
+def _change_publishers_key(key: list[str]) -> None:
+    op.execute("SET LOCAL statement_timeout = 0")
+    op.drop_constraint("pk_publishers", "publishers", type_="primary")
+    op.create_primary_key("pk_publishers", "publishers", key)
 
 
 def _copy(
