@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from monitor.alert.surging import EVIDENCE_PER_SURGE
 from monitor.domain import AlertKind, ClassifiedArticle
 from monitor.store import Store
 from monitor.stream import LocalStreamSettings, open_broker
+from monitor.stream.port import Lag
 from tests.support.desk import Desk
 from tests.support.make import T0, classified, risk
 
@@ -123,6 +124,33 @@ def test_a_surge_that_a_story_explains_is_no_second_alert(desk: Desk) -> None:
 def test_a_story_of_another_company_explains_nothing(desk: Desk) -> None:
     found = desk.tell([*quiet(), STORY, *burst(MANY)], END)
     assert f"surge|topic|{TOPIC}" in {alert.fingerprint for alert in found}
+
+
+def test_streams_are_asked_only_when_something_may_be_due(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    lags = desk.alert.broker.lags
+
+    def counted(reads: Mapping[str, str]) -> dict[str, dict[int, Lag]]:
+        asked.append(dict(reads))
+        return lags(reads)
+
+    monkeypatch.setattr(desk.alert.broker, "lags", counted)
+
+    def asks(items: list[ClassifiedArticle], until: datetime) -> bool:
+        """Say whether the streams were asked while collecting went on until a time."""
+        asked.clear()
+        desk.tell(items, until)
+        return bool(asked)
+
+    assert asks([], END)
+    assert not asks([], END + timedelta(seconds=20))
+    assert asks([STORY], END + timedelta(seconds=30)), "a signal waits"
+    assert not asks([], END + timedelta(seconds=40))
+    assert asks([], END + timedelta(seconds=60)), "a minute has passed"
+    monkeypatch.setattr("monitor.alert.stage.ASKED_EVERY_S", -1.0)
+    assert asks([], END + timedelta(seconds=70)), "it was not asked for long"
 
 
 def burst_copies(title: str) -> list[ClassifiedArticle]:
