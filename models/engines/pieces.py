@@ -18,7 +18,8 @@ import numpy as np
 from models.engines import Ids2D, Logits
 from models.engines.masking import NO_TOKEN
 
-_STEP = 8  # tokens
+#: Rows are filled up to a multiple of so many tokens.
+STEP = 8
 _SHORT, _SHORT_ROWS, _LONG_ROWS = 32, (32, 16, 8, 4, 2), (4, 1)
 _WORTH = 0.8  # from so much of a piece on it is filled up rather than cut again
 
@@ -96,7 +97,7 @@ def length_of(tokens: int) -> int:
     >>> length_of(13), length_of(64), length_of(81)
     (16, 64, 88)
     """
-    return -(-tokens // _STEP) * _STEP
+    return -(-tokens // STEP) * STEP
 
 
 def sizes_of(rows: int, length: int) -> list[int]:

@@ -2,8 +2,8 @@
 
 A small encoder is hundreds of kernels of microseconds each: launching them one by one takes longer
 than running them. A recorded graph is one launch, but holds for one shape only. So rows are padded to a
-multiple of `STEP` tokens, and every pass of one length has the same number of rows: then a row also
-computes the same, bit by bit, whatever its mates.
+multiple of a few tokens (`models.engines.pieces.STEP`), and every pass of one length has the same number of
+rows: then a row also computes the same, bit by bit, whatever its mates.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from torch import Tensor
 
 from models.encoder import MultiHead
 from models.engines import Ids2D, Logits
-from models.engines.pieces import grouped, handed_back
-
-#: Rows are padded to a multiple of so many tokens.
-STEP = 8
+from models.engines.pieces import grouped, handed_back, length_of
 
 
 class FixedShapes:
@@ -45,7 +42,7 @@ class FixedShapes:
 
     def run(self, batches: Sequence[Ids2D]) -> list[Logits]:
         """Logits of every batch; see `models.engines.Engine`. Not for several threads at once."""
-        groups = grouped(batches, lambda tokens: -(-tokens // STEP) * STEP)
+        groups = grouped(batches, length_of)
         started = {
             length: self._started(length, [batches[number] for number in numbers])
             for length, numbers in groups.items()

@@ -12,7 +12,8 @@ torch = pytest.importorskip("torch", reason="torch is in foreshock[train]")
 from models.bundle import load_bundle  # noqa: E402
 from models.classifier import Classifier  # noqa: E402
 from models.encoder import restore  # noqa: E402
-from models.engines.shapes import STEP, FixedShapes  # noqa: E402
+from models.engines.pieces import STEP  # noqa: E402
+from models.engines.shapes import FixedShapes  # noqa: E402
 from models.engines.torch import TorchEngine  # noqa: E402
 from tests.unit.models.compress import tiny  # noqa: E402
 
