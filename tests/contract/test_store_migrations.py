@@ -190,9 +190,11 @@ def test_publishers_are_copied_in_parts_that_hold_every_hour_once() -> None:
     parts = list(found.module.parts_of([(1, 4), (2, 3), (5, 9), (6, 1), (7, 1)], 8))
     assert len(parts) == 3
     with sqlite3.connect(":memory:") as file:
-        file.execute("CREATE TABLE old (hour_us, dimension, key, publisher)")
-        file.executemany("INSERT INTO old (hour_us) VALUES (?)", [(7,), (2,), (1,), (6,), (5,)])
-        hours = [[row[0] for row in file.execute(f"SELECT * FROM old {part}")] for part in parts]
+        file.execute("CREATE TABLE publishers_before (hour_us, dimension, key, publisher)")
+        file.executemany(
+            "INSERT INTO publishers_before (hour_us) VALUES (?)", [(7,), (2,), (1,), (6,), (5,)]
+        )
+        hours = [[row[0] for row in file.execute(f"SELECT * FROM {part}")] for part in parts]
     assert hours == [[1, 2], [5], [6, 7]]
 
 

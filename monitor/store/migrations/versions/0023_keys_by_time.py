@@ -8,10 +8,9 @@ Revises: 0022
 
 from __future__ import annotations
 
-from typing import Any
-
-import sqlalchemy as sa
 from alembic import op
+
+from monitor.store.migrations.copying import change_key, copy, is_sqlite, patiently
 
 revision = "0023"
 down_revision = "0022"
@@ -27,12 +26,12 @@ _OTHERS = {
 
 
 def upgrade() -> None:
-    _patiently()
+    patiently()
     key = ("published_us", "id", "revision")
-    if _is_sqlite():
+    if is_sqlite():
         _copy_articles(key, _BY_TIME)
     else:
-        _change_key("articles", key)
+        change_key("articles", key)
         op.drop_index(_BY_TIME, table_name="articles")
     op.create_index(_BY_ID, "articles", ["id", "revision"], unique=True)
 
@@ -48,12 +47,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    _patiently()
+    patiently()
     key = ("id", "revision")
-    if _is_sqlite():
+    if is_sqlite():
         _copy_articles(key, _BY_ID)
     else:
-        _change_key("articles", key)
+        change_key("articles", key)
         op.drop_index(_BY_ID, table_name="articles")
     op.create_index(_BY_TIME, "articles", ["published_us"])
 
@@ -66,54 +65,18 @@ def downgrade() -> None:
     op.create_index("ix_weights_report_published_us", "weights", ["report", "published_us"])
 
 
-def _is_sqlite() -> bool:
-    return op.get_bind().dialect.name == "sqlite"
-
-
-def _patiently() -> None:
-    if not _is_sqlite():
-        op.execute("SET LOCAL statement_timeout = 0")
-
-
 def _rekey_weights(report: str, key: tuple[str, ...]) -> None:
     """Give weights another key, and turn their reports around."""
-    if _is_sqlite():
+    if is_sqlite():
         _copy_weights(key, report)
     else:
         op.execute(f"UPDATE weights SET report = {report}")
-        _change_key("weights", key)
-
-
-def _change_key(table: str, key: tuple[str, ...]) -> None:
-    op.drop_constraint(f"pk_{table}", table, type_="primary")
-    op.create_primary_key(f"pk_{table}", table, list(key))
-
-
-def _copy(
-    table: str, columns: list[sa.Column[Any]], key: tuple[str, ...], rows: str, **changed: str
-) -> None:
-    """Make a table anew, without its indices, from rows of the old one in the order of another key.
-
-    SQLite sorts in memory here, so they have to come in that order by themselves.
-    """
-    names = [column.name for column in columns]
-    op.rename_table(table, f"{table}_before")
-    op.create_table(
-        table,
-        *columns,
-        sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{table}")),
-        sqlite_with_rowid=False,
-    )
-    values = ", ".join(changed.get(name, f"{table}_before.{name}") for name in names)
-    op.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {rows}")
-    # To drop a full table SQLite keeps its pages in memory, to be able to take that back.
-    op.execute(f"DELETE FROM {table}_before")
-    op.drop_table(f"{table}_before")
+        change_key("weights", key)
 
 
 def _copy_articles(key: tuple[str, ...], index: str) -> None:
     rows = f"articles_before INDEXED BY {index} ORDER BY {', '.join(key)}"
-    _copy("articles", _articles(), key, rows)
+    copy("articles", key, [rows])
     for name, columns in _OTHERS.items():
         op.create_index(name, "articles", columns)
 
@@ -122,43 +85,4 @@ def _copy_weights(key: tuple[str, ...], report: str) -> None:
     """Copy weights as their articles lie; every one is of a current article."""
     same = "article_id = id AND weights_before.published_us = articles.published_us"
     rows = f"articles CROSS JOIN weights_before ON {same} WHERE current"
-    _copy("weights", _weights(), key, rows, report=report)
-
-
-def _articles() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("published_us", sa.BigInteger(), nullable=False),
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("revision", sa.String(length=16), nullable=False),
-        sa.Column("current", sa.Boolean(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("publisher", sa.Text(), nullable=False),
-        sa.Column("author", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("url", sa.Text(), nullable=True),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("lead", sa.Text(), nullable=False),
-        sa.Column("language", sa.String(length=8), nullable=False),
-        sa.Column("ingested_us", sa.BigInteger(), nullable=False),
-        sa.Column("classified_us", sa.BigInteger(), nullable=False),
-        sa.Column("date_status", sa.String(length=8), nullable=False),
-        sa.Column("topic", sa.Text(), nullable=True),
-        sa.Column("topic_probability", sa.Float(), nullable=True),
-        sa.Column("sentiment", sa.String(length=8), nullable=True),
-        sa.Column("sentiment_probability", sa.Float(), nullable=True),
-        sa.Column("score", sa.Float(), nullable=True),
-        sa.Column("risks", sa.JSON(), nullable=False),
-        sa.Column("model_version", sa.Text(), nullable=False),
-        sa.Column("bundle_hash", sa.Text(), nullable=False),
-        sa.Column("unsure", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("watchlist", sa.Integer(), server_default=sa.text("0"), nullable=False),
-    ]
-
-
-def _weights() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("published_us", sa.BigInteger(), nullable=False),
-        sa.Column("article_id", sa.String(length=32), nullable=False),
-        sa.Column("report", sa.String(length=24), nullable=False),
-        sa.Column("weight", sa.BigInteger(), nullable=False),
-        sa.Column("lists", sa.JSON(none_as_null=True), nullable=True),
-    ]
+    copy("weights", key, [rows], report=report)

@@ -10,10 +10,11 @@ Revises: 0023
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+
+from monitor.store.migrations.copying import change_key, copy, is_sqlite, patiently
 
 revision = "0024"
 down_revision = "0023"
@@ -25,92 +26,41 @@ _SORTED_AT_ONCE = 1_000_000  # rows: SQLite sorts in memory here
 
 
 def upgrade() -> None:
-    if _is_sqlite():
+    patiently()
+    if is_sqlite():
         # The old table's index is in the order of the new key.
         key = ("grain", "dimension", "start_us", "key")
         order = f'INDEXED BY {_INDEX} ORDER BY grain, dimension, start_us, "key"'
-        _copy("buckets", _buckets(), key, [order])
+        copy("buckets", key, [f"buckets_before {order}"])
         key = ("hour_us", "dimension", "key", "publisher")
         counted = "SELECT hour_us, count(*) FROM publishers GROUP BY hour_us ORDER BY hour_us"
         hours = [(row[0], row[1]) for row in op.get_bind().execute(sa.text(counted))]
-        _copy("publishers", _publishers(), key, list(parts_of(hours, _SORTED_AT_ONCE)))
+        copy("publishers", key, parts_of(hours, _SORTED_AT_ONCE))
         return
-    _change_publishers_key(["hour_us", "dimension", "key", "publisher"])
+    change_key("publishers", ["hour_us", "dimension", "key", "publisher"])
 
 
 def downgrade() -> None:
-    if _is_sqlite():
+    patiently()
+    if is_sqlite():
         key = ("grain", "dimension", "key", "start_us")
-        _copy("buckets", _buckets(), key, ['ORDER BY grain, dimension, "key", start_us'])
+        order = 'ORDER BY grain, dimension, "key", start_us'
+        copy("buckets", key, [f"buckets_before {order}"])
         key = ("dimension", "key", "hour_us", "publisher")
-        _copy("publishers", _publishers(), key, ['ORDER BY dimension, "key", hour_us, publisher'])
+        order = 'ORDER BY dimension, "key", hour_us, publisher'
+        copy("publishers", key, [f"publishers_before {order}"])
         op.create_index(_INDEX, "buckets", _INDEXED)
         return
-    _change_publishers_key(["dimension", "key", "hour_us", "publisher"])
-
-
-def _is_sqlite() -> bool:
-    return op.get_bind().dialect.name == "sqlite"
-
-
-def _change_publishers_key(key: list[str]) -> None:
-    op.execute("SET LOCAL statement_timeout = 0")
-    op.drop_constraint("pk_publishers", "publishers", type_="primary")
-    op.create_primary_key("pk_publishers", "publishers", key)
-
-
-def _copy(
-    table: str, columns: list[sa.Column[Any]], key: tuple[str, ...], parts: list[str]
-) -> None:
-    """Make a table anew, without its indices, from the rows of the old one, a part at a time."""
-    names = ", ".join(f'"{column.name}"' for column in columns)
-    op.rename_table(table, f"{table}_before")
-    op.create_table(
-        table,
-        *columns,
-        sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{table}")),
-        sqlite_with_rowid=False,
-    )
-    for part in parts:
-        op.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {table}_before {part}")
-    # To drop a full table SQLite keeps its pages in memory, to be able to take that back.
-    op.execute(f"DELETE FROM {table}_before")
-    op.drop_table(f"{table}_before")
+    change_key("publishers", ["dimension", "key", "hour_us", "publisher"])
 
 
 def parts_of(hours: Iterable[tuple[int, int]], most: int) -> Iterator[str]:
-    """Yield parts of publishers, by time, of at most so many rows, from each hour and its rows."""
-    begin, held, order = "", 0, 'ORDER BY hour_us, dimension, "key", publisher'
+    """Yield parts of the old publishers, by time, of at most so many rows, from each hour and its rows."""
+    rows, order = "publishers_before WHERE", 'ORDER BY hour_us, dimension, "key", publisher'
+    begin, held = "", 0
     for hour_us, number in hours:
         if held and held + number > most:
-            yield f"WHERE hour_us < {hour_us}{begin} {order}"
+            yield f"{rows} hour_us < {hour_us}{begin} {order}"
             begin, held = f" AND hour_us >= {hour_us}", 0
         held += number
-    yield f"WHERE true{begin} {order}"
-
-
-def _buckets() -> list[sa.Column[Any]]:
-    sums = ("items", "positive", "neutral", "negative", "score_sum", "score_squares")
-    weighted = ("weight", "weighted_sum", "weighted_squares")
-    zero = sa.text("0")
-    return [
-        sa.Column("grain", sa.String(length=8), nullable=False),
-        sa.Column("dimension", sa.String(length=16), nullable=False),
-        sa.Column("start_us", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in sums),
-        *(
-            sa.Column(name, sa.BigInteger(), server_default=zero, nullable=False)
-            for name in weighted
-        ),
-    ]
-
-
-def _publishers() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("hour_us", sa.BigInteger(), nullable=False),
-        sa.Column("dimension", sa.String(length=16), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("publisher", sa.Text(), nullable=False),
-        sa.Column("items", sa.BigInteger(), nullable=False),
-    ]
+    yield f"{rows} true{begin} {order}"
