@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-import tarfile
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,8 +202,9 @@ def test_a_tar_has_the_same_bytes_every_time(made: Bundle, tmp_path: Path) -> No
         registry.export(made.folder, tmp_path / str(number) / "tiny.tar")
     one, two = (tmp_path / str(number) / "tiny.tar" for number in (1, 2))
     assert one.read_bytes() == two.read_bytes()
-    with tarfile.open(one) as archive:
-        archive.extractall(tmp_path / "out", filter="data")
+    (tmp_path / "out").mkdir()
+    # By the program: Python's own asks for a filter that 3.11 has only since its fourth release.
+    subprocess.run(["tar", "-xf", one, "-C", tmp_path / "out"], check=True)
     again = Classifier.load(tmp_path / "out" / "tiny", engine="openvino").logits(tiny.TEXTS)
     first = Classifier.load(made.folder, engine="openvino").logits(tiny.TEXTS)
     assert all(np.array_equal(first[head], again[head]) for head in first)
